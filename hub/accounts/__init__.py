@@ -1,0 +1,1 @@
+"""People, service accounts, roles, domains and API tokens."""

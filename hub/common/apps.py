@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+from django.core.checks import register
+
+
+class CommonConfig(AppConfig):
+    name = "hub.common"
+    label = "common"
+
+    def ready(self) -> None:
+        from hub.common.checks import check_views
+
+        register(check_views)
