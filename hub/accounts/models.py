@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, ClassVar
+from uuid import uuid4
 from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -172,10 +173,14 @@ class SetupCode(models.Model):
     code_hash = models.CharField(max_length=64)
     expires_at = models.DateTimeField()
 
+    def __str__(self) -> str:
+        return f"set-up code until {self.expires_at:%H:%M}"
+
 
 class ApiToken(AbstractAuthToken):
     """A program's key. The secret is shown once and kept as a hash; `token_key` is its recognisable beginning."""
 
+    uid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(max_length=80)
     is_read_only = models.BooleanField(default=False)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -57,7 +57,7 @@ def _undeclared(pattern: URLPattern) -> Error:
 def _unenforced(pattern: URLPattern) -> Error:
     default = ", ".join(item.__name__ for item in api_settings.DEFAULT_PERMISSION_CLASSES)
     return Error(
-        f"The API view behind {str(pattern.pattern)!r} ({pattern.lookup_str}) declares a permission that nothing enforces.",
+        f"The API view behind {str(pattern.pattern)!r} ({pattern.lookup_str}) has a permission that nothing enforces.",
         hint=f"Add HasHubPermission to its permission_classes (the default is: {default}).",
         id="hub.E002",
     )

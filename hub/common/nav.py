@@ -1,4 +1,4 @@
-"""The side navigation: packages register their entries where they declare their URLs, so a page and its link come together.
+"""The side navigation: packages register their entries beside their URLs, so a page and its link come together.
 
 nav.register(Entry("Build", "Connections", "connectors:connection_list", icon="plug-connected",
                    permission="connections.view", order=10))

@@ -1,8 +1,8 @@
 """Every view declares the permission it needs; a view without a declaration is refused, and stops the start.
 
-A permission is `<area>.<verb>` ("connections.edit"). Two words stand for the rest: `PUBLIC` (anyone, signed in or not) and
-`SIGNED_IN` (any person with an account). Which role holds which permission is the business of `hub.accounts.roles`; here
-only `user.has_hub_perm(name)` is called.
+A permission is `<area>.<verb>` ("connections.edit"). Two words stand for the rest: `PUBLIC` (anyone, signed in or not)
+and `SIGNED_IN` (any person with an account). Which role holds which permission is the business of `hub.accounts.roles`;
+here only `user.has_hub_perm(name)` is called.
 
     @requires("connections.edit")                                   # function view, or class decorator
     @requires(GET="connections.view", POST="connections.edit")      # by method; a method not named is refused
