@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -18,6 +19,8 @@ from knox.models import AbstractAuthToken
 from simple_history.models import HistoricalRecords
 
 from hub.accounts.roles import ROLES, grants
+
+MARK_USED_EVERY = timedelta(minutes=1)
 
 
 def validate_time_zone(name: str) -> None:
@@ -191,6 +194,12 @@ class ApiToken(AbstractAuthToken):
 
     def __str__(self) -> str:
         return self.name
+
+    def mark_used(self) -> None:
+        """Note the use, at most once a minute: a busy token must not cost a write for each call."""
+        now = timezone.now()
+        if self.last_used_at is None or now - self.last_used_at > MARK_USED_EVERY:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
 
     @property
     def is_expired(self) -> bool:
