@@ -1,0 +1,60 @@
+"""The one interface to every system: spec, check, discover, read, write (and find, where the target can be asked)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
+
+
+class Connector(ABC):
+    """One account at one system, opened for use.
+
+    Built by `connectors.registry.open_connector`; `config` and `secrets` hold the values of the fields that `spec()`
+    declares. A connector keeps no state between pages except connections and tokens, and never touches the database.
+    Everything it raises is a `HubError`.
+    """
+
+    protocol: ClassVar[str]
+    label: ClassVar[str]
+    # True when several items may be sent in one call of write(); the engine then passes up to `batch_size` at once.
+    batch_size: int = 100
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.config, self.secrets = config, secrets
+
+    @classmethod
+    @abstractmethod
+    def spec(cls) -> dict[str, dict[str, Any]]:
+        """Config fields in form order: name -> {title, help, type, required, secret, default, example, enum, pattern}."""
+
+    @abstractmethod
+    def check(self) -> Iterator[CheckStep]:
+        """Test the account step by step; stop after the first step that fails. Never raises, ends within 5 s."""
+
+    @abstractmethod
+    def discover(self) -> Sequence[StreamInfo]:
+        """The object types on offer, with fields where the system (or the declaration, or a sample) tells."""
+
+    @abstractmethod
+    def read(self, stream: StreamSpec, *, cursor: str | None, resume: Any = None) -> Iterator[Page]:
+        """Pages from `cursor` (inclusive, minus the declared overlap), or from `resume` inside an unfinished crawl."""
+
+    def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
+        """Write items; one outcome for each, in the same order. A missing answer is 'unsure', never success."""
+        raise NotImplementedError
+
+    def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
+        """What the target holds under these business keys; keys that it does not have are absent."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back sockets. Safe to call twice."""
+
+    def __enter__(self) -> Connector:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,93 @@
+"""System, Connection and Stream as configuration documents."""
+
+from __future__ import annotations
+
+from connectors import secrets
+from connectors.models import Connection, Stream, System
+from connectors.services import declaration_problems, protocol_of
+from hub.accounts.models import Domain
+from hub.common import registry
+from hub.common.kinds import Attr, ModelKind, Ref
+from hub.common.registry import Document, Problem
+
+
+class SystemKind(ModelKind):
+    def impact(self, slug: str) -> list[tuple[str, str]]:
+        return [("Connection", s) for s in Connection.objects.filter(system__slug=slug).values_list("slug", flat=True)]
+
+
+class ConnectionKind(ModelKind):
+    """Secrets are written down as `${secret:name}`; see connectors.secrets for where their values come from."""
+
+    def extra_dump(self, found: Connection) -> Document:
+        names = sorted(found.secrets)
+        return {"secrets": {name: secrets.placeholder(found.slug, name) for name in names}} if names else {}
+
+    def extra_validate(self, document: Document) -> list[Problem]:
+        problems = [Problem(f"secrets.{n}", s) for n, s in secrets.problems(document.get("secrets") or {})]
+        return problems + declaration_problems(document)
+
+    def normal(self, document: Document) -> Document:
+        """A secret counts as changed only when its new value is known and differs from the stored one."""
+        given = document.get("secrets") or {}
+        found = self.get(document["slug"])
+        stored = found.secrets if found else {}
+        shown = {n: secrets.compare(document["slug"], n, v, stored.get(n)) for n, v in sorted(given.items())}
+        kept = {n: secrets.placeholder(document["slug"], n) for n in sorted(stored) if n not in given}
+        return super().normal({**document, "secrets": {**shown, **kept}} if shown or kept else document)
+
+    def before_save(self, found: Connection, document: Document) -> None:
+        found.protocol = protocol_of(document)
+        given = document.get("secrets") or {}
+        found.secrets = {**found.secrets, **secrets.resolve(given)}
+
+    def impact(self, slug: str) -> list[tuple[str, str]]:
+        streams = Stream.objects.filter(connection__slug=slug)
+        return [("Stream", s) for s in streams.values_list("slug", flat=True)]
+
+
+def register() -> None:
+    registry.register(
+        SystemKind(
+            name="System",
+            model=System,
+            fields=[Attr("name", required=True), Attr("category"), Attr("description")],
+        )
+    )
+    registry.register(
+        ConnectionKind(
+            name="Connection",
+            model=Connection,
+            after=["System"],
+            fields=[
+                Attr("name", required=True),
+                Ref("system", lambda: System, "System", required=True),
+                Ref("domain", lambda: Domain),
+                Attr("catalogue"),
+                Attr("protocol"),
+                Attr("config"),
+                Attr("time_zone"),
+                Attr("allowed_networks"),
+                Attr("is_paused"),
+            ],
+            extra=["secrets"],
+        )
+    )
+    registry.register(
+        ModelKind(
+            name="Stream",
+            model=Stream,
+            after=["Connection"],
+            fields=[
+                Ref("connection", lambda: Connection, "Connection", required=True),
+                Attr("name", required=True),
+                Attr("label"),
+                Attr("key", "key_fields"),
+                Attr("cursor", "cursor_field"),
+                Attr("page_size"),
+                Attr("options"),
+                Attr("fields"),
+                Attr("source_schema"),
+            ],
+        )
+    )

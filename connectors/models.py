@@ -1,0 +1,105 @@
+"""Systems, the accounts at them, and the object types they offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from hub.common.encryption import EncryptedJSONField
+
+
+class System(models.Model):
+    """An application of the firm, e.g. "Finance ERP"; the unit of ownership ("system of record")."""
+
+    class Category(models.TextChoices):
+        CRM = "crm", "CRM"
+        PSA = "psa", "PSA / resource planning"
+        HRIS = "hris", "HRIS"
+        ERP = "erp", "ERP"
+        IDENTITY = "identity", "Identity"
+        PROCUREMENT = "procurement", "Procurement"
+        ANALYTICS = "analytics", "Analytics"
+        LEGACY = "legacy", "Legacy"
+        OTHER = "other", "Other"
+
+    slug = models.SlugField(unique=True, max_length=60)
+    name = models.CharField(max_length=120)
+    category = models.CharField(max_length=20, choices=Category, default=Category.OTHER)
+    description = models.TextField(blank=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Connection(models.Model):
+    """One account at one system. Secrets live in a column of their own, encrypted and never read back to a page."""
+
+    class Status(models.TextChoices):
+        UNTESTED = "untested", "Not tested"
+        OK = "ok", "Works"
+        FAILING = "failing", "Failing"
+
+    slug = models.SlugField(unique=True, max_length=60)
+    name = models.CharField(max_length=120)
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="connections")
+    domain = models.ForeignKey("accounts.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # A name of the catalogue, or empty when `config["declaration"]` holds the declaration itself.
+    catalogue = models.CharField(max_length=60, blank=True)
+    protocol = models.CharField(max_length=20)
+    config = models.JSONField(default=dict, blank=True)
+    secrets = EncryptedJSONField()
+    time_zone = models.CharField(max_length=60, default="UTC")
+    allowed_networks = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    is_paused = models.BooleanField(default=False)
+    owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    status = models.CharField(max_length=10, choices=Status, default=Status.UNTESTED)
+    status_detail = models.TextField(blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    # The steps of the last test, as shown: [{name, ok, detail, cause, fix, seconds}].
+    check_steps = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    history = HistoricalRecords(excluded_fields=["secrets", "status", "status_detail", "checked_at", "check_steps"])
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Stream(models.Model):
+    """An object type that a connection offers: its key, its cursor, its fields as discovered."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="streams")
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=120, help_text="The name in the declaration, the table, or the file pattern.")
+    label = models.CharField(max_length=120, blank=True)
+    key_fields = ArrayField(models.CharField(max_length=120), default=list)
+    cursor_field = models.CharField(max_length=120, blank=True)
+    page_size = models.PositiveIntegerField(default=0, help_text="0 takes the connector's own.")
+    options = models.JSONField(default=dict, blank=True)
+    # [{path, type, title, required, example}], see hub.common.records.FieldInfo.
+    fields = models.JSONField(default=list, blank=True)
+    # What a record of this source must look like before it is mapped; empty = anything goes.
+    source_schema = models.JSONField(default=dict, blank=True)
+    discovered_at = models.DateTimeField(null=True, blank=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["connection__name", "name"]
+        constraints = [models.UniqueConstraint(fields=["connection", "name"], name="stream_once_per_connection")]
+
+    def __str__(self) -> str:
+        return self.label or self.name
+
+    @property
+    def time_zone(self) -> str:
+        return self.connection.time_zone

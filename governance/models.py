@@ -1,0 +1,80 @@
+"""Canonical entities and the versioned contracts that say what a record of them looks like."""
+
+from __future__ import annotations
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+
+class Entity(models.Model):
+    """A business object that the hub keeps: customer, project, time entry, …"""
+
+    slug = models.SlugField(unique=True, max_length=60)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    domain = models.ForeignKey("accounts.Domain", on_delete=models.PROTECT, related_name="entities")
+    # First loads run parents before children; smaller comes first.
+    load_order = models.PositiveSmallIntegerField(default=50)
+    # A record that waits longer for its parent becomes an exception.
+    max_wait_seconds = models.PositiveIntegerField(default=86_400)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["load_order", "name"]
+        verbose_name_plural = "entities"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Contract(models.Model):
+    """The agreement on one entity; its versions carry the schema."""
+
+    class Mode(models.TextChoices):
+        EVOLVE = "evolve", "Evolve: keep unknown fields"
+        FREEZE = "freeze", "Freeze: unknown fields stop the record"
+        DISCARD_ROW = "discard_row", "Discard row: a record that breaks the contract is dropped and logged"
+        DISCARD_VALUE = "discard_value", "Discard value: unknown fields are dropped"
+
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=120)
+    entity = models.OneToOneField(Entity, on_delete=models.PROTECT, related_name="contract")
+    mode = models.CharField(max_length=15, choices=Mode, default=Mode.DISCARD_VALUE)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContractVersion(models.Model):
+    """One version of a contract. Its schema never changes once it has been active."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        ACTIVE = "active", "Active"
+        DEPRECATED = "deprecated", "Deprecated"
+        RETIRED = "retired", "Retired"
+
+    contract = models.ForeignKey(Contract, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
+    schema = models.JSONField()
+    note = models.TextField(blank=True)
+    created_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    activated_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["contract", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["contract", "number"], name="contract_version_once"),
+            models.UniqueConstraint(
+                fields=["contract"], condition=models.Q(status="active"), name="one_active_contract_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract.name} v{self.number}"

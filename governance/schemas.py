@@ -1,0 +1,125 @@
+"""Reading a contract's schema: is it sound, what are its fields, and what do its markers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_rs
+
+Schema = dict[str, Any]
+
+CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
+# Markers whose value is promoted to a column of CanonicalRecord.
+PROMOTED = {
+    "x-legal-entity": "legal_entity",
+    "x-customer": "customer",
+    "x-project": "project",
+    "x-period": "period",
+    "x-updated-at": "source_updated_at",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One property of a contract, as pages and mappings see it."""
+
+    name: str
+    type: str
+    title: str
+    required: bool
+    description: str = ""
+    example: str = ""
+    enum: tuple[str, ...] = ()
+    is_key: bool = False
+    ref: str = ""
+    classification: str = "internal"
+    spec: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """The meaning of a schema for the engine."""
+
+    key: tuple[str, ...]
+    refs: tuple[tuple[str, str], ...]  # (field, entity)
+    promoted: tuple[tuple[str, str], ...]  # (column, field)
+    amount: str = ""
+    currency: str = ""
+    fields: tuple[str, ...] = ()
+
+
+def fields_of(schema: Schema) -> list[Field]:
+    required = set(schema.get("required") or ())
+    return [_field(name, spec, name in required) for name, spec in (schema.get("properties") or {}).items()]
+
+
+def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
+    examples = spec.get("examples") or []
+    return Field(
+        name=name,
+        type=field_type(spec),
+        title=spec.get("title") or name.replace("_", " ").capitalize(),
+        required=required or bool(spec.get("x-key")),
+        description=spec.get("description", ""),
+        example=str(examples[0]) if examples else "",
+        enum=tuple(str(value) for value in spec.get("enum") or ()),
+        is_key=bool(spec.get("x-key")),
+        ref=spec.get("x-ref", ""),
+        classification=spec.get("x-classification", "internal"),
+        spec=spec,
+    )
+
+
+def field_type(spec: Mapping[str, Any]) -> str:
+    """The word for a property's type: its format where that says more (decimal, date, date-time, email, period)."""
+    declared = spec.get("type", "string")
+    types = [t for t in ([declared] if isinstance(declared, str) else declared) if t != "null"]
+    base = types[0] if types else "string"
+    return str(spec.get("format") or base) if base == "string" else base
+
+
+def markers_of(schema: Schema) -> Markers:
+    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties") or {}
+    money = next(((name, spec["x-money"]) for name, spec in properties.items() if spec.get("x-money")), ("", ""))
+    return Markers(
+        key=tuple(name for name, spec in properties.items() if spec.get("x-key")),
+        refs=tuple((name, spec["x-ref"]) for name, spec in properties.items() if spec.get("x-ref")),
+        promoted=tuple(
+            (column, name) for marker, column in PROMOTED.items() for name, spec in properties.items() if spec.get(marker)
+        ),
+        amount=money[0],
+        currency=money[1] if isinstance(money[1], str) else "",
+        fields=tuple(properties),
+    )
+
+
+def schema_problems(schema: Any) -> list[tuple[str, str]]:
+    """(path, sentence) for everything that makes a schema unusable as a contract; empty when it is sound."""
+    if not isinstance(schema, dict):
+        return [("", "A contract's schema is a JSON object.")]
+    try:
+        jsonschema_rs.meta.validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        return [(".".join(map(str, error.instance_path)), f"This is not JSON Schema 2020-12: {error.message}.")]
+    return list(_marker_problems(schema))
+
+
+def _marker_problems(schema: Schema) -> Iterator[tuple[str, str]]:
+    properties = schema.get("properties")
+    if not isinstance(properties, dict) or not properties:
+        yield "properties", "A contract needs at least one property."
+        return
+    if not any(spec.get("x-key") for spec in properties.values()):
+        yield "properties", "No property is marked `x-key: true`, so records could not be told apart."
+    for name, spec in properties.items():
+        where = f"properties.{name}"
+        if spec.get("x-classification", "internal") not in CLASSIFICATIONS:
+            yield f"{where}.x-classification", f"Use one of: {', '.join(CLASSIFICATIONS)}."
+        money = spec.get("x-money")
+        if money and money not in properties:
+            yield f"{where}.x-money", f"There is no property {money!r} that could hold the currency."
+    for name in schema.get("required") or ():
+        if name not in properties:
+            yield "required", f"There is no property {name!r}."

@@ -1,0 +1,183 @@
+"""`manage.py up`: services, migrations, then web, workers and scheduler as children that are restarted when they fall."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hub.cli.main import migrate
+from hub.cli.paths import ROOT, data_dir
+from hub.cli.process import end, kill_group, spawn
+from hub.cli.services import Services, claim
+from hub.common.errors import ConfigError
+
+# The whole stop fits into 3 s: children may finish what they do, then they are killed, which the engine survives.
+CHILD_GRACE_SECONDS = 1.2
+SERVICE_GRACE_SECONDS = 1.0
+RESTART_PAUSE_SECONDS = 0.5
+QUEUES = "read,deliver,process,monitor"
+
+
+@dataclass
+class Child:
+    name: str
+    command: list[str]
+    role: str
+    process: subprocess.Popen[bytes] | None = None
+    falls: list[float] = field(default_factory=list)
+
+    def start(self, data: Path) -> None:
+        env = {**os.environ, "HUB_DB_ROLE": self.role, "HUB_PROCESS": self.name, "PYTHONUNBUFFERED": "1"}
+        with open(data / f"{self.name}.log", "ab") as log:
+            self.process = spawn(self.command, env=env, log=log.fileno(), cwd=ROOT)
+
+    @property
+    def fell(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+def children(host: str, port: int) -> list[Child]:
+    python = sys.executable
+    workers = os.environ.get("HUB_WEB_WORKERS", "2")
+    concurrency = os.environ.get("HUB_WORKER_CONCURRENCY", "2")
+    web = [python, "-m", "gunicorn", "hub.wsgi", "-k", "gthread", "-w", workers, "--threads", "8"]
+    web += ["-b", f"{host}:{port}", "--access-logfile", "/dev/null", "--graceful-timeout", "1", "--timeout", "60"]
+    worker = [python, "-m", "celery", "-A", "hub", "worker", "-Q", QUEUES, "-c", concurrency, "--loglevel", "WARNING"]
+    worker += ["-n", "worker@%h", "--without-gossip", "--without-mingle"]
+    beat = [python, "-m", "celery", "-A", "hub", "beat", "--loglevel", "WARNING", "-s", str(data_dir() / "beat")]
+    return [Child("web", web, "web"), Child("worker", worker, "engine"), Child("beat", beat, "engine")]
+
+
+def up(arguments: list[str]) -> None:
+    """Start everything, print where to go, and watch until a signal asks to stop."""
+    host, port = os.environ.get("HUB_HOST", "127.0.0.1"), int(os.environ.get("HUB_PORT", "8000"))
+    _refuse_taken_port(host, port)
+    data = data_dir()
+    services = claim(data)
+    if services is None:
+        holder = (data / "hub.lock").read_text()
+        raise ConfigError(
+            f"Syncline already runs on this data folder (process {holder}).",
+            where=str(data),
+            fix="Stop it, or set HUB_DATA to another folder.",
+        )
+    Supervisor(services, host, port, with_demo="--no-demo" not in arguments).run()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"Port {port} cannot be used: {error.strerror}.", where=f"{host}:{port}", fix="Set HUB_PORT to another."
+            ) from None
+
+
+@dataclass
+class Supervisor:
+    services: Services
+    host: str
+    port: int
+    with_demo: bool
+    stopping: threading.Event = field(default_factory=threading.Event)
+    running: list[Child] = field(default_factory=list)
+
+    def run(self) -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, lambda *_: self.stopping.set())
+        try:
+            self.services.start()
+            migrate()
+            self._collect_static()
+            self.running = children(self.host, self.port)
+            for child in self.running:
+                child.start(self.services.data)
+            self._welcome()
+            self._watch()
+        finally:
+            self._stop()
+
+    def _watch(self) -> None:
+        while not self.stopping.wait(RESTART_PAUSE_SECONDS):
+            for child in self.running:
+                if child.fell:
+                    self._restart(child)
+            self._revive_services()
+
+    def _restart(self, child: Child) -> None:
+        now = time.monotonic()
+        child.falls = [fall for fall in child.falls if now - fall < 60] + [now]
+        if len(child.falls) > 10:
+            self.stopping.set()
+            log = self.services.data / f"{child.name}.log"
+            print(f"{child.name} fell ten times in a minute; its log is {log}", file=sys.stderr)
+            return
+        assert child.process
+        kill_group(child.process)  # pool processes of a killed worker must not linger
+        child.start(self.services.data)
+
+    def _revive_services(self) -> None:
+        for service in (self.services.postgres, self.services.valkey):
+            if service and service.child and service.child.poll() is not None:
+                service.start()
+
+    def _stop(self) -> None:
+        self.stopping.set()
+        threads = [threading.Thread(target=_end, args=(child,)) for child in self.running]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.services.stop(SERVICE_GRACE_SECONDS)
+
+    def _collect_static(self) -> None:
+        """Static files are gathered and compressed again only when one of them changed."""
+        mark = self.services.data / "static.mark"
+        wanted = _fingerprint(ROOT / "static")
+        if not mark.exists() or mark.read_text() != wanted:
+            self._manage("collectstatic", "--no-input", "--verbosity", "0")
+            mark.write_text(wanted)
+
+    def _welcome(self) -> None:
+        """Say where to go as soon as the web answers; the demo firm loads behind it."""
+        arguments = ["welcome", "--url", f"http://{self.host}:{self.port}"]
+        self._manage(*arguments, *([] if self.with_demo else ["--no-demo"]))
+
+    def _manage(self, *arguments: str) -> None:
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        env = {**os.environ, "HUB_DB_ROLE": "engine"}
+        process = spawn(command, env=env, cwd=ROOT)
+        while process.poll() is None and not self.stopping.wait(0.05):
+            pass
+        if process.poll() is None:
+            end(process, signum=signal.SIGTERM, grace_seconds=0.5)
+        elif process.returncode and not self.stopping.is_set():
+            raise ConfigError(f"`manage.py {arguments[0]}` failed.", fix="The reason stands above.")
+
+
+def _end(child: Child) -> None:
+    if child.process:
+        end(child.process, signum=signal.SIGTERM, grace_seconds=CHILD_GRACE_SECONDS)
+        try:
+            os.killpg(child.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            digest.update(f"{path.relative_to(folder)}:{stat.st_size}:{stat.st_mtime_ns};".encode())
+    return digest.hexdigest()

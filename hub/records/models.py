@@ -1,0 +1,54 @@
+"""The canonical store. Written by hub.records.store alone, with COPY and set-based SQL; read through queries.py.
+
+Foreign keys of these tables are not enforced by the database: a check for each row would cost more than the row, and
+the only writer takes the ids from rows that it has locked.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ProvenanceProfile(models.Model):
+    """Which system supplied each field, interned: {"field": system id}. A handful of rows for millions of records."""
+
+    fields = models.JSONField()
+    digest = models.BinaryField(max_length=16, unique=True)
+
+
+class CanonicalRecord(models.Model):
+    """The newest state of one business object. Columns beside `body` are promoted by the contract's markers."""
+
+    id = models.BigIntegerField(primary_key=True)
+    entity = models.ForeignKey("governance.Entity", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    key = models.TextField(db_collation="C")
+    version = models.IntegerField()
+    body = models.JSONField()
+    provenance = models.ForeignKey(ProvenanceProfile, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    hash = models.BinaryField(max_length=16)
+    legal_entity = models.TextField(null=True)
+    customer = models.TextField(null=True)
+    project = models.TextField(null=True)
+    period = models.TextField(null=True)
+    amount = models.DecimalField(max_digits=19, decimal_places=4, null=True)
+    currency = models.TextField(null=True)
+    source_updated_at = models.TextField(null=True)
+    updated_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entity", "key"], name="canonical_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Crosswalk(models.Model):
+    """An id at a stream → the canonical record. `hash` is of the source record, salted with the versions used."""
+
+    pk = models.CompositePrimaryKey("stream_id", "external_id")
+    stream = models.ForeignKey("connectors.Stream", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    external_id = models.TextField(db_collation="C")
+    record = models.ForeignKey(CanonicalRecord, on_delete=models.CASCADE, related_name="crosswalk", db_constraint=False)
+    batch_id = models.BigIntegerField()
+    hash = models.BinaryField(max_length=16)

@@ -1,0 +1,66 @@
+"""Sync and Schedule as configuration documents."""
+
+from __future__ import annotations
+
+from hub.common import registry
+from hub.common.kinds import Attr, ModelKind, Ref
+from hub.common.registry import Document, Problem
+from hub.sync import scheduling
+from hub.sync.models import Schedule, Sync
+from mappings.models import Mapping
+
+
+class SyncKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        condition = document.get("only_when") or {}
+        if not isinstance(condition, dict) or not all(isinstance(values, list) for values in condition.values()):
+            return [Problem("only_when", "Write a field and the list of values that let a record pass: {status: [approved]}.")]
+        if document.get("after") == document["slug"]:
+            return [Problem("after", "A sync cannot run after itself.")]
+        return []
+
+    def impact(self, slug: str) -> list[tuple[str, str]]:
+        return [("Sync", s) for s in Sync.objects.filter(after__slug=slug).values_list("slug", flat=True)]
+
+
+class ScheduleKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        return [
+            Problem(path, text) for path, text in scheduling.problems(document["cron"], document.get("time_zone", "UTC"))
+        ]
+
+    def before_save(self, found: Schedule, document: Document) -> None:
+        found.next_at = scheduling.next_slot(found.cron, found.time_zone)
+
+
+def register() -> None:
+    registry.register(
+        SyncKind(
+            name="Sync",
+            model=Sync,
+            after=["Mapping"],
+            fields=[
+                Attr("name", required=True),
+                Ref("mapping", lambda: Mapping, "Mapping", required=True),
+                Attr("mode"),
+                Ref("after", lambda: Sync, "Sync"),
+                Attr("only_when"),
+                Attr("page_size"),
+                Attr("max_attempts"),
+                Attr("is_paused"),
+            ],
+        )
+    )
+    registry.register(
+        ScheduleKind(
+            name="Schedule",
+            model=Schedule,
+            after=["Sync"],
+            fields=[
+                Ref("sync", lambda: Sync, "Sync", required=True),
+                Attr("cron", required=True),
+                Attr("time_zone"),
+                Attr("is_active"),
+            ],
+        )
+    )

@@ -1,0 +1,195 @@
+"""A sync compiled for work: mapping, contract, markers and targets of the pinned versions, loaded once for a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.models import Connection
+from connectors.services import stream_spec
+from governance.contracts import ContractCheck, unknown_fields
+from governance.models import Contract, ContractVersion, Entity
+from hub.common.errors import ConfigError
+from hub.common.records import StreamSpec
+from hub.common.times import business_today
+from hub.sync.models import Run, Sync
+from mappings.compile import Mapper, ValueMapData, compile_mapping
+from mappings.models import MappingVersion
+from mappings.queries import value_maps_of
+from mappings.rules import FieldRule, parse_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A field that holds another entity's key; `stream_id` when the source gives that stream's external id instead."""
+
+    target: str
+    entity_id: int
+    entity: str
+    stream_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """An outbound sync that takes records of the entity; `only_when` as on Sync."""
+
+    sync_id: int
+    stream_id: int
+    connection_id: int
+    only_when: Mapping[str, frozenset[str]]
+
+    def wants(self, body: Mapping[str, Any]) -> bool:
+        return all(_text(body.get(name)) in allowed for name, allowed in self.only_when.items())
+
+
+@dataclass(slots=True)
+class SyncPlan:
+    """Everything a run needs that does not change while it runs."""
+
+    sync: Sync
+    entity: Entity
+    connection: Connection
+    stream: StreamSpec
+    stream_id: int
+    mapping_version: MappingVersion
+    contract_version: ContractVersion
+    mapper: Mapper
+    contract: ContractCheck
+    source_contract: ContractCheck | None
+    references: tuple[Reference, ...]
+    modes: Mapping[str, str]
+    dropped: frozenset[str]
+    salt: bytes
+    subscribers: tuple[Subscriber, ...] = ()
+    rules: tuple[FieldRule, ...] = ()
+    known_keys: dict[int, set[str]] = field(default_factory=dict)
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.sync.direction == "in"
+
+
+def load_plan(sync: Sync, *, run: Run | None = None, rules: list[dict[str, Any]] | None = None) -> SyncPlan:
+    """Compile a sync. A run that was interrupted keeps the versions it began with; `rules` tries out others."""
+    mapping, entity, stream = sync.mapping, sync.entity, sync.stream
+    version = (run.mapping_version if run else None) or _active_mapping(sync)
+    contract_version = (run.contract_version if run else None) or _active_contract(entity)
+    parsed = parse_rules(version.rules if rules is None else rules)
+    if not parsed:
+        raise ConfigError(f"The mapping {mapping.name!r} has no rules.", fix="Map at least the key.", code="NO_RULES")
+    maps = value_maps_of(parsed)
+    contract = ContractCheck(contract_version.schema)
+    return SyncPlan(
+        sync=sync,
+        entity=entity,
+        connection=stream.connection,
+        stream=_paged(stream_spec(stream), sync.page_size),
+        stream_id=stream.pk,
+        mapping_version=version,
+        contract_version=contract_version,
+        mapper=compile_mapping(
+            parsed,
+            value_maps=maps,
+            time_zone=stream.time_zone,
+            direction=sync.direction,
+            today=business_today(),
+        ),
+        contract=contract,
+        source_contract=ContractCheck(stream.source_schema) if stream.source_schema else None,
+        references=_references(parsed, contract, sync),
+        modes={rule.target: rule.write_mode for rule in parsed if rule.write_mode != "overwrite"},
+        dropped=_dropped(contract_version, parsed) if sync.direction == "in" else frozenset(),
+        salt=_salt(version, contract_version, maps),
+        subscribers=_subscribers(entity, stream.pk) if sync.direction == "in" else (),
+        rules=parsed,
+    )
+
+
+def _paged(spec: StreamSpec, page_size: int) -> StreamSpec:
+    if not page_size:
+        return spec
+    return StreamSpec(spec.name, key=spec.key, cursor=spec.cursor, page_size=page_size, options=spec.options)
+
+
+def _active_mapping(sync: Sync) -> MappingVersion:
+    version = sync.mapping.versions.filter(status=MappingVersion.Status.ACTIVE).first()
+    if version is None:
+        raise ConfigError(
+            f"The mapping {sync.mapping.name!r} has no active version.", where=sync.slug, fix="Activate its draft."
+        )
+    return version
+
+
+def _active_contract(entity: Entity) -> ContractVersion:
+    found = ContractVersion.objects.filter(
+        contract__entity=entity, status=ContractVersion.Status.ACTIVE
+    ).select_related("contract")
+    version = found.first()
+    if version is None:
+        raise ConfigError(f"The entity {entity.name!r} has no active contract.", where=entity.slug, fix="Add one.")
+    return version
+
+
+def _references(rules: tuple[FieldRule, ...], contract: ContractCheck, sync: Sync) -> tuple[Reference, ...]:
+    """References by the mapping's rules; inbound also those that the contract marks on plainly mapped fields."""
+    from connectors.models import Stream
+
+    streams = dict(Stream.objects.values_list("slug", "pk"))
+    entities = dict(Entity.objects.values_list("slug", "pk"))
+    marked = dict(contract.markers.refs) if sync.direction == "in" else {}
+    found = []
+    for rule in rules:
+        entity = rule.entity if rule.kind == "reference" else marked.get(rule.target, "")
+        if not entity:
+            continue
+        if entity not in entities:
+            raise ConfigError(f"There is no entity {entity!r}.", where=f"rule {rule.target}", fix="Name an existing one.")
+        if rule.via and rule.via not in streams:
+            raise ConfigError(f"There is no stream {rule.via!r}.", where=f"rule {rule.target}", fix="Name an existing one.")
+        found.append(Reference(rule.target, entities[entity], entity, streams.get(rule.via)))
+    return tuple(found)
+
+
+def _dropped(version: ContractVersion, rules: tuple[FieldRule, ...]) -> frozenset[str]:
+    """Mapped fields that the contract does not know: an error, dropped or kept, as its mode says."""
+    unknown = unknown_fields(version.schema, [rule.target for rule in rules])
+    mode = version.contract.mode
+    if unknown and mode == Contract.Mode.FREEZE:
+        raise ConfigError(
+            f"The contract does not know {', '.join(unknown)}.",
+            where=version.contract.slug,
+            fix="Add the fields to the contract or take them out of the mapping.",
+            code="CONTRACT_FROZEN",
+        )
+    return frozenset() if mode == Contract.Mode.EVOLVE else frozenset(unknown)
+
+
+def _salt(version: MappingVersion, contract: ContractVersion, maps: Mapping[str, ValueMapData]) -> bytes:
+    """Part of every record's hash: another version of anything makes every record count as changed."""
+    text = f"{version.pk}:{contract.pk}:" + ";".join(f"{slug}={data.revision}" for slug, data in sorted(maps.items()))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _subscribers(entity: Entity, origin_stream_id: int) -> tuple[Subscriber, ...]:
+    """Outbound syncs of the entity in lock order; not the one that would write the record back where it came from."""
+    syncs = (
+        Sync.objects.filter(mapping__entity=entity, mapping__direction="out")
+        .exclude(mapping__stream_id=origin_stream_id)
+        .select_related("mapping__stream")
+        .order_by("pk")
+    )
+    return tuple(
+        Subscriber(
+            sync_id=sync.pk,
+            stream_id=sync.mapping.stream_id,
+            connection_id=sync.mapping.stream.connection_id,
+            only_when={name: frozenset(map(_text, values)) for name, values in sync.only_when.items()},
+        )
+        for sync in syncs
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

@@ -1,0 +1,227 @@
+"""What happens to a page before it touches the canonical tables: key, hash, skip, contract, map, references.
+
+Reads only; everything that is decided here is checked again under lock when the page is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.common.errors import HubError, MissingReference, RecordError
+from hub.common.records import BadRecord, Record
+from hub.records.copying import has_nul, json_bytes, without_nul
+from hub.records.queries import crosswalk_of, existing_keys, ids_by_key, keys_by_external_id
+from hub.sync.plan import Reference, SyncPlan
+
+
+@dataclass(slots=True)
+class Item:
+    """A record on its way in. `record_id` is set when the hub knows the object; `body` once it is mapped."""
+
+    position: int
+    record: Record
+    external_id: str
+    hash: bytes = b""
+    body: Record = field(default_factory=dict)
+    key: str = ""
+    record_id: int | None = None
+    is_linked: bool = False  # known under its key, but not yet under this stream's id
+
+
+@dataclass(slots=True)
+class Problem:
+    """A record that may not pass, with the reason."""
+
+    position: int
+    record: Any
+    external_id: str
+    error: HubError
+    key: str = ""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A page sorted into what is new, what is known, what is unchanged and what may not pass; the sum is `read`."""
+
+    read: int
+    new: list[Item] = field(default_factory=list)
+    known: list[Item] = field(default_factory=list)
+    unchanged_ids: list[int] = field(default_factory=list)
+    repeated: int = 0  # the same record twice in one page: the last one counts
+    problems: list[Problem] = field(default_factory=list)
+
+
+def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] = ()) -> Prepared:
+    """Sort one page. Record errors become problems; anything else is raised and stops the run."""
+    page = Prepared(read=len(records))
+    for broken in bad:
+        page.read += 1
+        page.problems.append(Problem(broken.position, broken.raw, f"#{broken.position}", broken.error))
+    items = _identified(plan, records, page)
+    _hash(plan, items)
+    todo = _skip_unchanged(plan, items, page)
+    mapped = _map(plan, _keep_contract(plan, todo, page), page)
+    complete = _resolve(plan, mapped, page)
+    _place(plan, _check(plan, complete, page), page)
+    return page
+
+
+def external_id(record: Record, key: Sequence[str]) -> str:
+    """The record's id at its source, as text; several key fields are joined. Raises RecordError when one is empty."""
+    parts = []
+    for name in key:
+        value = _at(record, name)
+        if value is None or value == "":
+            raise RecordError(
+                f"The record has no value in its key field {name!r}.", field=name, fix="Correct it at its source."
+            )
+        parts.append(value if isinstance(value, str) else _plain(value))
+    return parts[0] if len(parts) == 1 else "|".join(part.replace("|", "||") for part in parts)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _at(record: Any, path: str) -> Any:
+    if isinstance(record, dict) and path in record:
+        return record[path]
+    for part in path.split("."):
+        record = record.get(part) if isinstance(record, dict) else None
+    return record
+
+
+def _identified(plan: SyncPlan, records: Sequence[Record], page: Prepared) -> list[Item]:
+    key = plan.stream.key
+    single = key[0] if len(key) == 1 and "." not in key[0] else None
+    items: dict[str, Item] = {}
+    for position, record in enumerate(records):
+        try:
+            value = record.get(single) if single else None
+            found = value if isinstance(value, str) and value else external_id(record, key)
+            if "\x00" in found:
+                raise RecordError("The key contains the character NUL.", field=key[0], fix="Correct it at its source.")
+        except RecordError as error:
+            page.problems.append(Problem(position, record, f"#{position}", error))
+            continue
+        if found in items:
+            page.repeated += 1
+        items[found] = Item(position, record, found)
+    return list(items.values())
+
+
+def _hash(plan: SyncPlan, items: list[Item]) -> None:
+    salt, blake2b = plan.salt, hashlib.blake2b
+    for item in items:
+        item.hash = blake2b(json_bytes(item.record), digest_size=16, salt=salt).digest()
+
+
+def _skip_unchanged(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    known = crosswalk_of(plan.stream_id, [item.external_id for item in items])
+    todo = []
+    for item in items:
+        found = known.get(item.external_id)
+        if found is None:
+            todo.append(item)
+        elif found[0] == item.hash:
+            page.unchanged_ids.append(found[1])
+        else:
+            item.record_id = found[1]
+            todo.append(item)
+    return todo
+
+
+def _keep_contract(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    check = plan.source_contract
+    if check is None:
+        return items
+    kept = []
+    for item in items:
+        if check.passes(item.record):
+            kept.append(item)
+        else:
+            _reject(item, check.first_error(item.record), page)
+    return kept
+
+
+def _map(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    mapped = []
+    for item, result in zip(items, plan.mapper.apply_all([item.record for item in items]), strict=True):
+        if isinstance(result, dict):
+            item.body = {k: v for k, v in result.items() if k not in plan.dropped} if plan.dropped else result
+            mapped.append(item)
+        else:
+            _reject(item, result.error, page)
+    return mapped
+
+
+def _resolve(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    """References become canonical keys of records that exist; a record whose parent is missing waits."""
+    missing: dict[int, MissingReference] = {}
+    for reference in plan.references:
+        given = {item.position: value for item in items if (value := item.body.get(reference.target)) not in (None, "")}
+        keys = _lookup(plan, reference, {str(value) for value in given.values()})
+        for item in items:
+            value = given.get(item.position)
+            if value is None:
+                continue
+            key = keys.get(str(value))
+            if key is not None:
+                item.body[reference.target] = key
+            elif item.position not in missing:
+                missing[item.position] = MissingReference(
+                    reference.target, reference.entity, str(value), stream_id=reference.stream_id
+                )
+    for item in items:
+        if item.position in missing:
+            _reject(item, missing[item.position], page)
+    return [item for item in items if item.position not in missing]
+
+
+def _lookup(plan: SyncPlan, reference: Reference, values: set[str]) -> dict[str, str]:
+    """given value → canonical key, for those that exist. Keys seen once are remembered for the run."""
+    if reference.stream_id is not None:
+        return keys_by_external_id(reference.stream_id, values)
+    seen = plan.known_keys.setdefault(reference.entity_id, set())
+    if unseen := values - seen:
+        seen |= existing_keys(reference.entity_id, unseen)
+    return {value: value for value in values if value in seen}
+
+
+def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    passes, key_fields = plan.contract.passes, plan.contract.markers.key
+    kept = []
+    for item in items:
+        if not passes(item.body):
+            _reject(item, plan.contract.first_error(item.body), page)
+            continue
+        try:
+            item.key = external_id(item.body, key_fields)
+        except RecordError as error:
+            _reject(item, error, page)
+            continue
+        if has_nul(item.body):
+            text = "A text contains the character NUL, which no database of the hub can hold."
+            _reject(item, RecordError(text, fix="Remove it at its source.", code="NUL"), page)
+            continue
+        kept.append(item)
+    return kept
+
+
+def _place(plan: SyncPlan, items: list[Item], page: Prepared) -> None:
+    """Records that are new to this stream may still be known to the hub under their key."""
+    fresh = [item for item in items if item.record_id is None]
+    known = ids_by_key(plan.entity.pk, [item.key for item in fresh]) if fresh else {}
+    for item in items:
+        if item.record_id is None:
+            item.record_id = known.get(item.key)
+            item.is_linked = item.record_id is not None
+        (page.new if item.record_id is None else page.known).append(item)
+
+
+def _reject(item: Item, error: HubError, page: Prepared) -> None:
+    record = without_nul(item.record) if has_nul(item.record) else item.record
+    page.problems.append(Problem(item.position, record, item.external_id, error, key=item.key))

@@ -1,0 +1,33 @@
+"""Addresses. Every package brings its own; names of packages stand here as strings, so no import follows."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from hub.common import health
+from hub.common.permissions import SIGNED_IN, requires
+
+api = [
+    path("", include("connectors.api.urls")),
+    path("", include("governance.api.urls")),
+    path("", include("mappings.api.urls")),
+    path("", include("hub.sync.api.urls")),
+]
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("", include("hub.accounts.urls")),
+    path("", include("hub.common.urls")),
+    path("connections/", include("connectors.urls")),
+    path("contracts/", include("governance.urls")),
+    path("mappings/", include("mappings.urls")),
+    path("", include("hub.sync.urls")),
+    path("api/v1/", include((api, "api"))),
+    path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
+    path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
+]
+
+handler400 = "hub.common.pages.bad_request"
+handler403 = "hub.common.pages.permission_denied"
+handler404 = "hub.common.pages.page_not_found"
+handler500 = "hub.common.pages.server_error"
