@@ -170,6 +170,31 @@ class RoleAssignment(models.Model):
         return f"{role}, {self.domain.name if self.domain else 'all domains'}"
 
 
+class AccessEvent(models.Model):
+    """What happened to an account besides its roles; rows are only ever added."""
+
+    class Event(models.TextChoices):
+        CREATED = "created", "Account made"
+        LINK = "link", "Link to choose a password handed out"
+        PASSWORD = "password", "Password chosen"
+        OFF = "off", "Switched off"
+        ON = "on", "Switched on again"
+        TOKEN = "token", "Token made"
+        REVOKED = "revoked", "Token revoked"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="access_events")
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    event = models.CharField(max_length=16, choices=Event.choices)
+    detail = models.CharField(max_length=80, blank=True)
+    at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_event_display()}{f': {self.detail}' if self.detail else ''}"
+
+
 class SetupCode(models.Model):
     """The code that lets the first person in; only its hash is kept."""
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes, force_str
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from hub.accounts.models import ApiToken, Domain, RoleAssignment, SetupCode, User
+from hub.accounts.models import AccessEvent, ApiToken, Domain, RoleAssignment, SetupCode, User
 from hub.accounts.roles import ROLES
 from hub.common.errors import HubError
 
@@ -25,6 +25,7 @@ _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 SERVICE_HOST = "service.invalid"
 
 Grant = tuple[str, Domain | None]
+Event = AccessEvent.Event
 
 
 class AccessError(HubError):
@@ -68,6 +69,7 @@ def complete_setup(*, code: str, email: str, password: str, name: str = "") -> U
         )
     used.delete()
     user = User.objects.create_user(email, password, name=name)
+    _note(user, Event.CREATED, by=user, detail="with the set-up code")
     _save_roles(user, {("integration_admin", None)}, by=user)
     return user
 
@@ -90,6 +92,7 @@ def invite_person(*, email: str, name: str, grants: Iterable[Grant], by: User) -
         raise AccessError(
             f"There is already an account for {email.lower()}.", fix="Change its roles instead."
         ) from None
+    _note(user, Event.CREATED, by=by)
     _save_roles(user, set(grants), by=by)
     return user
 
@@ -101,6 +104,7 @@ def create_service(*, name: str, grants: Iterable[Grant], by: User | None) -> Us
     if User.objects.filter(email=email.lower()).exists():
         raise AccessError(f"There is already an account called {name}.", fix="Choose another name.")
     user = User.objects.create_user(email, None, name=name.partition("@")[0], is_service=True)
+    _note(user, Event.CREATED, by=by, detail="service account")
     _save_roles(user, set(grants), by=by)
     return user
 
@@ -133,6 +137,7 @@ def set_active(user: User, is_active: bool, *, by: User) -> None:
     user.is_active = is_active
     user.save(update_fields=["is_active"])
     user.forget_grants()
+    _note(user, Event.ON if is_active else Event.OFF, by=by)
 
 
 def _refuse_self(user: User, by: User, what: str) -> None:
@@ -157,8 +162,27 @@ def _signed(row: RoleAssignment, by: User | None) -> RoleAssignment:
     return row
 
 
-def welcome_path(user: User) -> str:
-    """The address at which a person chooses a password; it works once, for PASSWORD_RESET_TIMEOUT seconds."""
+@atomic
+def choose_password(user: User, password: str) -> None:
+    """A new password; sessions that were opened with the old one end."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    _note(user, Event.PASSWORD, by=user)
+
+
+def save_preference(user: User, **fields: str) -> None:
+    """Keep how a person likes to see the hub; the values are checked by the caller."""
+    for name, value in fields.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(fields))
+
+
+def issue_welcome(user: User, *, by: User) -> str:
+    """The address at which a person chooses a password; it works once, for PASSWORD_RESET_TIMEOUT seconds.
+
+    Whoever holds it can sign in as that person, so who was given it is kept.
+    """
+    _note(user, Event.LINK, by=by)
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return reverse("accounts:welcome", args=[uid, default_token_generator.make_token(user)])
 
@@ -176,14 +200,25 @@ def find_welcome(uid: str, token: str) -> User | None:
 # --- tokens ---------------------------------------------------------------------------------------------------------
 
 
+@atomic
 def create_token(
     user: User, *, name: str, days: int | None, by: User | None, is_read_only: bool = False
 ) -> tuple[ApiToken, str]:
     """A token and its secret, which cannot be shown again; `days` None means it never expires."""
     expiry = timedelta(days=days) if days else None
-    return ApiToken.objects.create(user, expiry=expiry, name=name, is_read_only=is_read_only, created_by=by)
+    made: tuple[ApiToken, str] = ApiToken.objects.create(
+        user, expiry=expiry, name=name, is_read_only=is_read_only, created_by=by
+    )
+    _note(user, Event.TOKEN, by=by, detail=name)
+    return made
 
 
-def revoke_token(token: ApiToken) -> None:
+@atomic
+def revoke_token(token: ApiToken, *, by: User) -> None:
     """The token stops working at once."""
+    _note(token.user, Event.REVOKED, by=by, detail=token.name)
     token.delete()
+
+
+def _note(user: User, event: Event, *, by: User | None, detail: str = "") -> None:
+    AccessEvent.objects.create(user=user, by=by, event=event, detail=detail)

@@ -61,6 +61,12 @@ def _state_span(css: str, state: State, word: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def state_icon(name: object) -> SafeString:
+    """Only the icon of a state, where its word stands beside it anyway."""
+    return icon(state_of(name).icon)
+
+
 @register.filter
 def token(name: object) -> str:
     """The token of a state, for `data-status`."""
@@ -191,3 +197,13 @@ def may(context: Context, permission: str) -> bool:
     """`{% may "syncs.run" as can_run %}`: whether the person holds a permission in any domain."""
     request = context.get("request")
     return request is not None and is_allowed(request.user, permission)
+
+
+@register.simple_tag(takes_context=True)
+def export_url(context: Context, fmt: str) -> str:
+    """The address of this list as a file: `/runs/?status=failed` becomes `/runs.csv?status=failed`."""
+    request = context["request"]
+    params = request.GET.copy()
+    for name in ("after", "before", "size"):
+        params.pop(name, None)
+    return f"{request.path.rstrip('/')}.{fmt}{'?' if params else ''}{params.urlencode()}"
