@@ -90,7 +90,9 @@ def declaration_problems(document: Document) -> list[Problem]:
         protocol = protocol_of(document)
         known = registry.protocols()
         if protocol not in known:
-            text = f"Say which connector: `catalogue`, `config.declaration`, or `protocol` ({', '.join(sorted(known))})."
+            text = (
+                f"Say which connector: `catalogue`, `config.declaration`, or `protocol` ({', '.join(sorted(known))})."
+            )
             return [Problem("catalogue", text)]
         fields = spec_fields(catalogue=document.get("catalogue") or "", protocol=protocol, config=config)
     except HubError as error:
@@ -143,7 +145,9 @@ def discover(connection: Connection) -> Sequence[StreamInfo]:
 @transaction.atomic
 def save_stream(*, connection: Connection, info: StreamInfo, slug: str, **chosen: Any) -> Stream:
     """Keep a discovered object type as a stream; `chosen` overrides key_fields, cursor_field, page_size, options, label."""
-    stream = connection.streams.filter(name=info.name).first() or Stream(connection=connection, name=info.name, slug=slug)
+    stream = connection.streams.filter(name=info.name).first() or Stream(
+        connection=connection, name=info.name, slug=slug
+    )
     stream.label = info.label
     stream.key_fields, stream.cursor_field = list(info.key), info.cursor
     stream.fields = [asdict(field) for field in info.fields]

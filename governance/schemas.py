@@ -87,7 +87,10 @@ def markers_of(schema: Schema) -> Markers:
         key=tuple(name for name, spec in properties.items() if spec.get("x-key")),
         refs=tuple((name, spec["x-ref"]) for name, spec in properties.items() if spec.get("x-ref")),
         promoted=tuple(
-            (column, name) for marker, column in PROMOTED.items() for name, spec in properties.items() if spec.get(marker)
+            (column, name)
+            for marker, column in PROMOTED.items()
+            for name, spec in properties.items()
+            if spec.get(marker)
         ),
         amount=money[0],
         currency=money[1] if isinstance(money[1], str) else "",

@@ -40,7 +40,9 @@ def activate_schema(*, contract: Contract, schema: Schema, by: Any, note: str = 
 
 
 @transaction.atomic
-def create_entity(*, name: str, slug: str, domain: Any, by: Any, description: str = "", key_field: str = "code") -> Entity:
+def create_entity(
+    *, name: str, slug: str, domain: Any, by: Any, description: str = "", key_field: str = "code"
+) -> Entity:
     """A new entity with a first contract of one field, its key; more fields are added by form."""
     entity = Entity(name=name, slug=slug, domain=domain, description=description)
     entity.full_clean()
@@ -56,7 +58,9 @@ def create_entity(*, name: str, slug: str, domain: Any, by: Any, description: st
 
 
 @transaction.atomic
-def save_field(*, contract: Contract, name: str, spec: dict[str, Any], required: bool, by: Any, note: str = "") -> ContractVersion:
+def save_field(
+    *, contract: Contract, name: str, spec: dict[str, Any], required: bool, by: Any, note: str = ""
+) -> ContractVersion:
     """Add a field or change one: a new contract version, never a migration."""
     schema = _copy(contract)
     schema.setdefault("properties", {})[name] = spec

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+import django_stubs_ext
+
 from hub.common.env import database_from_url, envbool, envint, envlist, envstr, local_secrets
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HUB_DATA = Path(envstr("HUB_DATA", str(BASE_DIR / "var"))).resolve()

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ from hub.cli.services import Services, claim
 _started: list[tuple[Services, Path]] = []
 
 
-def pytest_load_initial_conftests() -> None:
+def _start() -> None:
+    """On import: pytest-django reads the settings in its first hook, which must find the addresses."""
     folder = Path(tempfile.mkdtemp(prefix="syncline-test-"))
     os.environ["HUB_DATA"] = str(folder)
     os.environ.setdefault("HUB_DB_ROLE", "owner")
@@ -29,9 +31,28 @@ def pytest_load_initial_conftests() -> None:
     _started.append((services, folder))
 
 
+def pytest_sessionstart() -> None:
+    """Tests that commit are followed by a flush; ours also empties the ledger and knox's own unused table."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    DatabaseOperations.sql_flush = _flush_everything
+
+
+def _flush_everything(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
+    with self.connection.cursor() as cursor:
+        cursor.execute(
+            "select string_agg(quote_ident(relname), ', ') from pg_class where relnamespace = 'public'::regnamespace"
+            " and relkind in ('r', 'p') and not relispartition and relname not in ('django_migrations')"
+        )
+        return [f"truncate {cursor.fetchone()[0]} restart identity cascade"]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     while _started:
         services, folder = _started.pop()
         services.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+_start()

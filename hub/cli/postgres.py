@@ -151,7 +151,9 @@ def _installed() -> Path:
     folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
     found = sorted((p for folder in folders for p in Path(folder).glob("pginstall*")), reverse=True)
     if not found:
-        raise ConfigError("The embedded PostgreSQL is not installed for this platform.", fix="Set DATABASE_URL instead.")
+        raise ConfigError(
+            "The embedded PostgreSQL is not installed for this platform.", fix="Set DATABASE_URL instead."
+        )
     return found[0]
 
 

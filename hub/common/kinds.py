@@ -134,9 +134,7 @@ class ModelKind:
     def normal(self, document: Document) -> Document:
         """The document as `dump` would write it: defaults left out."""
         defaults = {item.name: self._default(item) for item in self.fields}
-        return {
-            name: value for name, value in document.items() if name not in defaults or value != defaults[name]
-        }
+        return {name: value for name, value in document.items() if name not in defaults or value != defaults[name]}
 
     def apply(self, document: Document, *, by: Any) -> None:
         try:

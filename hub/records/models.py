@@ -20,11 +20,15 @@ class CanonicalRecord(models.Model):
     """The newest state of one business object. Columns beside `body` are promoted by the contract's markers."""
 
     id = models.BigIntegerField(primary_key=True)
-    entity = models.ForeignKey("governance.Entity", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    entity = models.ForeignKey(
+        "governance.Entity", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     key = models.TextField(db_collation="C")
     version = models.IntegerField()
     body = models.JSONField()
-    provenance = models.ForeignKey(ProvenanceProfile, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    provenance = models.ForeignKey(
+        ProvenanceProfile, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     hash = models.BinaryField(max_length=16)
     legal_entity = models.TextField(null=True)
     customer = models.TextField(null=True)
@@ -47,7 +51,9 @@ class Crosswalk(models.Model):
     """An id at a stream → the canonical record. `hash` is of the source record, salted with the versions used."""
 
     pk = models.CompositePrimaryKey("stream_id", "external_id")
-    stream = models.ForeignKey("connectors.Stream", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    stream = models.ForeignKey(
+        "connectors.Stream", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     external_id = models.TextField(db_collation="C")
     record = models.ForeignKey(CanonicalRecord, on_delete=models.CASCADE, related_name="crosswalk", db_constraint=False)
     batch_id = models.BigIntegerField()

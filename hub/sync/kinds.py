@@ -14,7 +14,11 @@ class SyncKind(ModelKind):
     def extra_validate(self, document: Document) -> list[Problem]:
         condition = document.get("only_when") or {}
         if not isinstance(condition, dict) or not all(isinstance(values, list) for values in condition.values()):
-            return [Problem("only_when", "Write a field and the list of values that let a record pass: {status: [approved]}.")]
+            return [
+                Problem(
+                    "only_when", "Write a field and the list of values that let a record pass: {status: [approved]}."
+                )
+            ]
         if document.get("after") == document["slug"]:
             return [Problem("after", "A sync cannot run after itself.")]
         return []
@@ -26,7 +30,8 @@ class SyncKind(ModelKind):
 class ScheduleKind(ModelKind):
     def extra_validate(self, document: Document) -> list[Problem]:
         return [
-            Problem(path, text) for path, text in scheduling.problems(document["cron"], document.get("time_zone", "UTC"))
+            Problem(path, text)
+            for path, text in scheduling.problems(document["cron"], document.get("time_zone", "UTC"))
         ]
 
     def before_save(self, found: Schedule, document: Document) -> None:

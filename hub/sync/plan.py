@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.models import Connection
+from connectors.models import Connection, Stream
 from connectors.services import stream_spec
 from governance.contracts import ContractCheck, unknown_fields
 from governance.models import Contract, ContractVersion, Entity
@@ -36,8 +36,6 @@ class Subscriber:
     """An outbound sync that takes records of the entity; `only_when` as on Sync."""
 
     sync_id: int
-    stream_id: int
-    connection_id: int
     only_when: Mapping[str, frozenset[str]]
 
     def wants(self, body: Mapping[str, Any]) -> bool:
@@ -134,8 +132,6 @@ def _active_contract(entity: Entity) -> ContractVersion:
 
 def _references(rules: tuple[FieldRule, ...], contract: ContractCheck, sync: Sync) -> tuple[Reference, ...]:
     """References by the mapping's rules; inbound also those that the contract marks on plainly mapped fields."""
-    from connectors.models import Stream
-
     streams = dict(Stream.objects.values_list("slug", "pk"))
     entities = dict(Entity.objects.values_list("slug", "pk"))
     marked = dict(contract.markers.refs) if sync.direction == "in" else {}
@@ -145,9 +141,13 @@ def _references(rules: tuple[FieldRule, ...], contract: ContractCheck, sync: Syn
         if not entity:
             continue
         if entity not in entities:
-            raise ConfigError(f"There is no entity {entity!r}.", where=f"rule {rule.target}", fix="Name an existing one.")
+            raise ConfigError(
+                f"There is no entity {entity!r}.", where=f"rule {rule.target}", fix="Name an existing one."
+            )
         if rule.via and rule.via not in streams:
-            raise ConfigError(f"There is no stream {rule.via!r}.", where=f"rule {rule.target}", fix="Name an existing one.")
+            raise ConfigError(
+                f"There is no stream {rule.via!r}.", where=f"rule {rule.target}", fix="Name an existing one."
+            )
         found.append(Reference(rule.target, entities[entity], entity, streams.get(rule.via)))
     return tuple(found)
 
@@ -177,18 +177,13 @@ def _subscribers(entity: Entity, origin_stream_id: int) -> tuple[Subscriber, ...
     syncs = (
         Sync.objects.filter(mapping__entity=entity, mapping__direction="out")
         .exclude(mapping__stream_id=origin_stream_id)
-        .select_related("mapping__stream")
         .order_by("pk")
     )
-    return tuple(
-        Subscriber(
-            sync_id=sync.pk,
-            stream_id=sync.mapping.stream_id,
-            connection_id=sync.mapping.stream.connection_id,
-            only_when={name: frozenset(map(_text, values)) for name, values in sync.only_when.items()},
-        )
-        for sync in syncs
-    )
+    return tuple(subscriber_of(sync) for sync in syncs)
+
+
+def subscriber_of(sync: Sync) -> Subscriber:
+    return Subscriber(sync.pk, {name: frozenset(map(_text, values)) for name, values in sync.only_when.items()})
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,9 @@ def problems(cron: str, time_zone: str) -> list[tuple[str, str]]:
     try:
         CronSim(cron, datetime.now(UTC))
     except CronSimError as error:
-        found.append(("cron", f"{cron!r} is not a cron expression: {error}. Example: `0 6 * * 1-5`, weekdays at 06:00."))
+        found.append(
+            ("cron", f"{cron!r} is not a cron expression: {error}. Example: `0 6 * * 1-5`, weekdays at 06:00.")
+        )
     return found
 
 

@@ -24,7 +24,9 @@ class Sync(models.Model):
     after = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followers")
     # Out only: deliver records whose fields hold one of these values, e.g. {"status": ["approved"]}; empty = all.
     only_when = models.JSONField(default=dict, blank=True)
-    page_size = models.PositiveIntegerField(default=0, help_text="Records a page or batch; 0 takes the connector's own.")
+    page_size = models.PositiveIntegerField(
+        default=0, help_text="Records a page or batch; 0 takes the connector's own."
+    )
     max_attempts = models.PositiveSmallIntegerField(default=8)
     is_paused = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

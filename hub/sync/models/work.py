@@ -22,7 +22,9 @@ class Run(models.Model):
     status = models.CharField(max_length=24, choices=RunStatus, default=RunStatus.QUEUED)
     trigger = models.CharField(max_length=10, choices=Trigger)
     requested_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
-    mapping_version = models.ForeignKey("mappings.MappingVersion", on_delete=models.PROTECT, null=True, related_name="+")
+    mapping_version = models.ForeignKey(
+        "mappings.MappingVersion", on_delete=models.PROTECT, null=True, related_name="+"
+    )
     contract_version = models.ForeignKey(
         "governance.ContractVersion", on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -96,11 +98,13 @@ class Delivery(models.Model):
 
     pk = models.CompositePrimaryKey("sync_id", "record_id")
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
-    record = models.ForeignKey("records.CanonicalRecord", on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
+    record = models.ForeignKey(
+        "records.CanonicalRecord", on_delete=models.CASCADE, related_name="deliveries", db_constraint=False
+    )
     version = models.IntegerField()
-    state = models.SmallIntegerField(choices=DeliveryState, default=DeliveryState.PENDING)
+    state = models.SmallIntegerField(choices=DeliveryState, db_default=1)
     next_at = models.DateTimeField()
-    attempts = models.SmallIntegerField(default=0)
+    attempts = models.SmallIntegerField(db_default=0)
     # The inbound transaction that asked for this delivery: the correlation id of its ledger rows.
     cause_id = models.BigIntegerField(null=True)
     target_ref = models.TextField(null=True)

@@ -1,0 +1,109 @@
+"""Executing a run: claim it, work a slice, then finish it, hand it on, or leave it to the next slice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from django.db.models.functions import Now
+
+from hub.common.errors import HubError
+from hub.sync import bell, runs
+from hub.sync.inbound import InboundRun
+from hub.sync.models import Delivery, Run, Sync, SyncState
+from hub.sync.outbound import OutboundRun
+from hub.sync.plan import SyncPlan, load_plan
+from hub.sync.states import DeliveryState, RunStatus
+
+# A worker gives other runs a turn after this long; the run goes on from its last page.
+SLICE_SECONDS = 60
+
+
+class Worker(Protocol):
+    timings: dict[str, float]
+    releasing: set[int]
+
+    def work(self, *, deadline: float) -> bool: ...
+
+
+def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
+    """Claim a run and work on it; None when there is nothing to claim. Every branch ends in a stored state."""
+    run = runs.claim(run_id)
+    if run is None:
+        return None
+    worker: Worker | None = None
+    try:
+        worker = _worker(run)
+        complete = worker.work(deadline=time.monotonic() + slice_seconds)
+    except runs.LostLease:
+        return run
+    except Exception as error:
+        _give_up(run, runs.as_hub_error(error), worker)
+        return run
+    if not complete:
+        runs.release(run)
+        bell.ring(run, direction=run.sync.direction)
+        return run
+    runs.finish(run, timings=worker.timings)
+    _hand_on(run, worker)
+    return run
+
+
+def _worker(run: Run) -> Worker:
+    plan = load_plan(run.sync, run=run)
+    _pin(run, plan)
+    if plan.is_inbound:
+        return InboundRun(run, plan, after_page=ring_deliveries)
+    return OutboundRun(run, plan)
+
+
+def _pin(run: Run, plan: SyncPlan) -> None:
+    if run.mapping_version_id is not None:
+        return
+    state = SyncState.objects.filter(sync=run.sync).first()
+    runs.pin(
+        run,
+        mapping_version_id=plan.mapping_version.pk,
+        contract_version_id=plan.contract_version.pk,
+        cursor_from=state.cursor if state else None,
+    )
+
+
+def _give_up(run: Run, error: HubError, worker: Worker | None) -> None:
+    """What was stored stays; the next run goes on from the cursor that was kept."""
+    runs.finish(run, error=error, timings=worker.timings if worker else None)
+
+
+def ring_deliveries(inbound: InboundRun) -> None:
+    """Outbound syncs that got work start at once, while the inbound run goes on reading."""
+    start_all(inbound.delivering, trigger=Run.Trigger.CHANGE)
+    inbound.delivering = set()
+
+
+def start_all(sync_ids: Iterable[int], *, trigger: str) -> list[Run]:
+    """Start a run for each of these syncs that is not paused and has none."""
+    started = []
+    for sync in Sync.objects.filter(pk__in=set(sync_ids), is_paused=False).select_related("mapping").order_by("pk"):
+        run, made = runs.create(sync=sync, trigger=trigger)
+        if made:
+            bell.ring(run, direction=sync.direction)
+            started.append(run)
+    return started
+
+
+def _hand_on(run: Run, worker: Worker) -> None:
+    """After a run: release who waited, start who follows, and look again for work that came while it ended."""
+    if worker.releasing:
+        by_direction = dict(Sync.objects.filter(pk__in=worker.releasing).values_list("pk", "mapping__direction"))
+        start_all([pk for pk, way in by_direction.items() if way == "in"], trigger=Run.Trigger.RELEASE)
+        start_all([pk for pk, way in by_direction.items() if way == "out"], trigger=Run.Trigger.CHANGE)
+    if run.status in (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS):
+        followers = run.sync.followers.values_list("pk", flat=True)
+        start_all(list(followers), trigger=Run.Trigger.AFTER)
+    if run.sync.direction == "out" and has_due(run.sync_id):
+        start_all([run.sync_id], trigger=Run.Trigger.CHANGE)
+
+
+def has_due(sync_id: int) -> bool:
+    return Delivery.objects.filter(sync_id=sync_id, state=DeliveryState.PENDING, next_at__lte=Now()).exists()

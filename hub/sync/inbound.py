@@ -1,0 +1,114 @@
+"""The inbound leg: read a page, prepare it, store it in one transaction; from the last stored page on after a crash."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from psycopg import errors as pg
+
+from connectors.base import Connector
+from connectors.services import open_connection
+from governance.models import Entity
+from hub.common.db import plain_cursor
+from hub.common.records import Page
+from hub.sync import held
+from hub.sync.fetch import ahead
+from hub.sync.models import Run, SyncState
+from hub.sync.page import PageTransaction
+from hub.sync.plan import SyncPlan
+from hub.sync.prepare import Prepared, prepare
+
+# A page that loses a race for a new key, or a deadlock, is prepared again; more often than this is no race.
+STORE_ATTEMPTS = 5
+RELEASED_PAGE = 500
+RACES = (pg.UniqueViolation, pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable)
+
+
+@dataclass
+class InboundRun:
+    """Works through one run. `after_page` is called when a page is stored, to ring for the work that it made."""
+
+    run: Run
+    plan: SyncPlan
+    after_page: Callable[[InboundRun], None]
+    timings: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    entity_ids: dict[str, int] = field(default_factory=dict)
+    delivering: set[int] = field(default_factory=set)
+    releasing: set[int] = field(default_factory=set)
+
+    def work(self, *, deadline: float) -> bool:
+        """Store pages until the source is read or `deadline` (monotonic seconds) has passed; True when complete."""
+        self.entity_ids = dict(Entity.objects.values_list("slug", "pk"))
+        self._retry_released()
+        if self.run.trigger == Run.Trigger.RELEASE:
+            return True
+        with open_connection(self.plan.connection) as connector:
+            for page in self._pages(connector):
+                self._page(page)
+                self.after_page(self)
+                if page.resume is not None and time.monotonic() > deadline:
+                    return False
+        self._keep_cursor()
+        return True
+
+    @property
+    def is_full(self) -> bool:
+        return self.plan.sync.mode == "full"
+
+    def _pages(self, connector: Connector) -> Iterator[Page]:
+        """Pages from where the run stands, the next one being fetched while this one is stored."""
+        cursor = None if self.is_full else self.run.cursor_from
+        pages = connector.read(self.plan.stream, cursor=cursor, resume=self.run.resume)
+        return ahead(pages, timings=self.timings)
+
+    def _retry_released(self) -> None:
+        """Records whose parent has arrived go through the whole path again, before anything new is read."""
+        while True:
+            with plain_cursor() as cursor:
+                records = held.released(cursor, self.plan.sync.pk, RELEASED_PAGE)
+            if not records:
+                return
+            self._page(Page(records, resume=self.run.resume, cursor=self.run.cursor_to))
+
+    def _page(self, page: Page) -> None:
+        """Prepare and store one page; a page that lost a race is prepared again from what the winner left."""
+        for attempt in range(1, STORE_ATTEMPTS + 1):
+            started = time.perf_counter()
+            prepared = prepare(self.plan, page.records, page.bad)
+            self.timings["prepare"] += time.perf_counter() - started
+            try:
+                self._store(prepared, page)
+                return
+            except RACES:
+                if attempt == STORE_ATTEMPTS:
+                    raise
+
+    def _store(self, prepared: Prepared, page: Page) -> None:
+        started = time.perf_counter()
+        cursor_to = page.cursor if page.cursor is not None else self.run.cursor_to
+        position = {"resume": json.dumps(page.resume), "cursor_to": cursor_to}
+        with transaction.atomic(), plain_cursor() as cursor:
+            stored = PageTransaction(self.run, self.plan, prepared, cursor, self.entity_ids).store(
+                page.records, position
+            )
+            if page.ordered and not self.is_full:
+                _save_cursor(self.plan.sync.pk, self.run.pk, cursor_to)
+        self.run.page_no, self.run.resume, self.run.cursor_to = self.run.page_no + 1, page.resume, cursor_to
+        self.delivering |= stored.delivering
+        self.releasing |= stored.releasing
+        self.timings["store"] += time.perf_counter() - started
+
+    def _keep_cursor(self) -> None:
+        """The crawl is complete: the next one begins where this one ended."""
+        if self.run.cursor_to is not None:
+            _save_cursor(self.plan.sync.pk, self.run.pk, self.run.cursor_to)
+        Run.objects.filter(pk=self.run.pk, epoch=self.run.epoch).update(is_complete=True)
+
+
+def _save_cursor(sync_id: int, run_id: int, cursor: str | None) -> None:
+    SyncState.objects.update_or_create(sync_id=sync_id, defaults={"cursor": cursor, "run_id": run_id})

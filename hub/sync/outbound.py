@@ -1,0 +1,348 @@
+"""The outbound leg: take what is due, map it, commit the intent, call the target, commit what became of it.
+
+Between intent and outcome the truth is at the target alone. A batch whose intent is found without an outcome (the worker was
+killed) is sent again only where the target makes that harmless (safety A and B); elsewhere it becomes `unsure`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from connectors.base import Connector
+from connectors.services import open_connection
+from hub.common.db import plain_cursor
+from hub.common.errors import (
+    AuthError,
+    ConfigError,
+    HubError,
+    MissingReference,
+    PermanentError,
+    RecordError,
+    UnknownOutcome,
+)
+from hub.common.records import Record, WriteItem, WriteOutcome
+from hub.records.copying import json_bytes
+from hub.records.queries import external_ids_by_key
+from hub.sync import ledger, outbox, retry, runs
+from hub.sync.ledger import Entry
+from hub.sync.models import Batch, Run
+from hub.sync.outbox import Due, Settlement
+from hub.sync.plan import SyncPlan, subscriber_of
+from hub.sync.states import COUNTER, DeliveryState, Outcome
+
+BATCH = 500
+HARMLESS = ("A", "B")
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One due record mapped for the target, or the reason why it cannot go."""
+
+    due: Due
+    body: Record = field(default_factory=dict)
+    hash: bytes = b""
+    error: HubError | None = None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """The target already holds exactly this."""
+        return self.error is None and self.due.delivered_hash == self.hash
+
+
+@dataclass
+class OutboundRun:
+    """Works through one run: batches until nothing is due."""
+
+    run: Run
+    plan: SyncPlan
+    timings: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    # Entities' waiting deliveries at this connection that a delivered parent has released.
+    releasing: set[int] = field(default_factory=set)
+
+    def work(self, *, deadline: float) -> bool:
+        """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
+        with open_connection(self.plan.connection) as connector:
+            self.safety = safety_of(connector, self.plan)
+            self._resolve_open_batch()
+            self._take_up_missing()
+            while True:
+                started = time.perf_counter()
+                parcels = self._parcels(self._size(connector))
+                self.timings["claim"] += time.perf_counter() - started
+                if not parcels:
+                    return True
+                self._deliver(connector, parcels)
+                if time.monotonic() > deadline:
+                    return False
+
+    def _take_up_missing(self) -> None:
+        """A run that somebody asked for also delivers what the sync has never seen; changes alone ring for themselves."""
+        if self.run.trigger == Run.Trigger.CHANGE:
+            return
+        with transaction.atomic(), plain_cursor() as cursor:
+            outbox.enqueue_missing(cursor, subscriber_of(self.plan.sync), self.plan.entity.pk)
+
+    def _size(self, connector: Connector) -> int:
+        return self.plan.stream.page_size or max(connector.batch_size, BATCH)
+
+    # Intent ------------------------------------------------------------------------------------------------
+    def _parcels(self, limit: int) -> list[Parcel]:
+        with plain_cursor() as cursor:
+            due = outbox.due(cursor, self.plan.sync.pk, limit)
+        return pack(self.plan, due)
+
+    def _deliver(self, connector: Connector, parcels: list[Parcel]) -> None:
+        sending = [p for p in parcels if p.error is None and not p.is_unchanged]
+        batch_id = self._intend(parcels, sending)
+        started = time.perf_counter()
+        outcomes = self._send(connector, sending, batch_id)
+        took = time.perf_counter() - started
+        self.timings["target"] += took
+        self._settle(parcels, outcomes, batch_id, micros=int(took * 1_000_000))
+
+    def _intend(self, parcels: list[Parcel], sending: list[Parcel]) -> int:
+        """Commit what is about to be sent. Without this row a crash could not be told from 'never tried'."""
+        started = time.perf_counter()
+        with transaction.atomic(), plain_cursor() as cursor:
+            runs.fence(cursor, self.run, counts={}, stage="delivering", page_no=self.run.page_no + 1)
+            batch_id, _ = ledger.open_batch(
+                cursor,
+                run_id=self.run.pk,
+                sync_id=self.plan.sync.pk,
+                page_no=self.run.page_no,
+                read=len(parcels),
+                mapping_version_id=self.plan.mapping_version.pk,
+                contract_version_id=self.plan.contract_version.pk,
+                payload=ledger.pack([p.body for p in parcels]),
+                status=int(Batch.Status.SENDING),
+                sent_ids=[p.due.record_id for p in sending],
+            )
+        self.run.page_no += 1
+        self.timings["intent"] += time.perf_counter() - started
+        return batch_id
+
+    # Call --------------------------------------------------------------------------------------------------
+    def _send(self, connector: Connector, sending: list[Parcel], batch_id: int) -> dict[int, WriteOutcome]:
+        """Outcome by canonical id. Never raises for the target's faults: each item gets its own outcome."""
+        outcomes: dict[int, WriteOutcome] = {}
+        size = max(connector.batch_size, 1)
+        for start in range(0, len(sending), size):
+            part = sending[start : start + size]
+            answers = self._call(connector, [self._item(parcel) for parcel in part])
+            for parcel, answer in zip(part, answers, strict=False):
+                outcomes[parcel.due.record_id] = answer
+        return outcomes
+
+    def _item(self, parcel: Parcel) -> WriteItem:
+        due = parcel.due
+        operation = self.plan.stream.options.get("operation", "upsert")
+        key = f"{self.plan.sync.slug}:{due.key}:{parcel.hash.hex()}"
+        return WriteItem(due.key, operation, parcel.body, ref=due.target_ref, idempotency_key=key)
+
+    def _call(self, connector: Connector, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
+        try:
+            return connector.write(self.plan.stream, items)
+        except UnknownOutcome as error:
+            return [WriteOutcome(item.key, "unsure", error=error) for item in items]
+        except AuthError:
+            raise
+        except HubError as error:
+            return [WriteOutcome(item.key, "failed", error=error) for item in items]
+
+    # Outcome -----------------------------------------------------------------------------------------------
+    def _settle(self, parcels: list[Parcel], outcomes: dict[int, WriteOutcome], batch_id: int, *, micros: int) -> None:
+        started = time.perf_counter()
+        settled = [self._judge(position, p, outcomes.get(p.due.record_id)) for position, p in enumerate(parcels)]
+        with transaction.atomic(), plain_cursor() as cursor:
+            counts: dict[str, int] = defaultdict(int, read=len(parcels))
+            for _, entry in settled:
+                counts[COUNTER[entry.outcome]] += 1
+            runs.fence(cursor, self.run, counts=counts, stage="delivering")
+            at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
+            outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
+            self._link(cursor, [(s, e) for s, e in settled if s.state == DeliveryState.DELIVERED], batch_id)
+            ledger.write(
+                cursor,
+                run_id=self.run.pk,
+                sync_id=self.plan.sync.pk,
+                batch_id=batch_id,
+                at=at,
+                entries=[entry for _, entry in settled if entry.outcome != Outcome.UNCHANGED],
+                micros=micros,
+            )
+            unchanged = [entry.record_id for _, entry in settled if entry.outcome == Outcome.UNCHANGED]
+            cursor.execute(
+                "update sync_batch set status = %s, unchanged_ids = %s where id = %s",
+                [int(Batch.Status.DONE), unchanged or None, batch_id],
+            )
+        self.timings["outcome"] += time.perf_counter() - started
+
+    def _judge(self, position: int, parcel: Parcel, answer: WriteOutcome | None) -> tuple[Settlement, Entry]:
+        due = parcel.due
+        entry = Entry(
+            position,
+            Outcome.UNCHANGED,
+            external_id=due.target_ref,
+            key=due.key,
+            record_id=due.record_id,
+            version=due.version,
+            attempt=due.attempts + 1,
+            target_ref=due.target_ref,
+            amount=due.amount,
+            currency=due.currency,
+            correlation_id=due.cause_id or 0,
+        )
+        settlement = Settlement(due.record_id, due.version, DeliveryState.DELIVERED)
+        if parcel.error is not None:
+            self._fail(settlement, entry, parcel.error)
+        elif parcel.is_unchanged:
+            settlement.hash = parcel.hash
+        elif answer is None:
+            self._fail(settlement, entry, UnknownOutcome("The target's answer leaves this record out."))
+        else:
+            self._answered(settlement, entry, parcel, answer)
+        return settlement, entry
+
+    def _answered(self, settlement: Settlement, entry: Entry, parcel: Parcel, answer: WriteOutcome) -> None:
+        entry.http_status = answer.http_status
+        if answer.status in ("created", "updated", "unchanged") and answer.ref:
+            settlement.target_ref = entry.target_ref = entry.external_id = answer.ref
+            settlement.hash = parcel.hash
+            names = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "unchanged": Outcome.UNCHANGED}
+            entry.outcome = names[answer.status]
+            return
+        missing = "The target reported success without saying which record it wrote."
+        self._fail(settlement, entry, answer.error or UnknownOutcome(missing), unsure=answer.status != "failed")
+
+    def _fail(self, settlement: Settlement, entry: Entry, error: HubError, *, unsure: bool = False) -> None:
+        settlement.error_code = entry.error_code = error.code
+        settlement.error_detail = entry.error_detail = str(error)
+        settlement.attempts = entry.attempt
+        settlement.state, entry.outcome = self._verdict(error, entry.attempt, unsure)
+        if settlement.state == DeliveryState.PENDING:
+            settlement.retry_seconds = retry.delay_seconds(entry.attempt, error)
+            settlement.attempts = entry.attempt if retry.burns_attempt(error) else entry.attempt - 1
+        if isinstance(error, MissingReference):
+            settlement.missing_key = error.key
+            settlement.missing_entity_id = self._entity_id(error.entity)
+
+    def _verdict(self, error: HubError, attempt: int, unsure: bool) -> tuple[DeliveryState, Outcome]:
+        """What the engine does next, by the error's class and the target's write safety."""
+        if isinstance(error, MissingReference):
+            return DeliveryState.WAITING, Outcome.WAITING
+        if isinstance(error, RecordError):
+            return DeliveryState.HELD, Outcome.QUARANTINED
+        doubtful = unsure or isinstance(error, UnknownOutcome)
+        if doubtful and self.safety not in HARMLESS:
+            return DeliveryState.UNSURE, Outcome.UNSURE
+        if isinstance(error, PermanentError | ConfigError) or attempt >= self.plan.sync.max_attempts:
+            return DeliveryState.DEAD, Outcome.DEAD
+        return DeliveryState.PENDING, Outcome.RETRYING
+
+    def _entity_id(self, slug: str) -> int | None:
+        return next((r.entity_id for r in self.plan.references if r.entity == slug), None)
+
+    def _link(self, cursor: Any, delivered: Sequence[tuple[Settlement, Entry]], batch_id: int) -> None:
+        """Remember the target's own ids, so that reading the target back meets the same records; release who waited."""
+        refs = [(s, e) for s, e in delivered if s.target_ref and s.target_ref != e.key and e.outcome == Outcome.CREATED]
+        if refs:
+            cursor.execute(
+                "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash)"
+                " select %s, u.ref, u.id, %s, ''::bytea from unnest(%s::text[], %s::bigint[]) u(ref, id)"
+                " order by u.ref on conflict do nothing",
+                [self.plan.stream_id, batch_id, [s.target_ref for s, _ in refs], [s.record_id for s, _ in refs]],
+            )
+        keys = [entry.key or "" for _, entry in delivered]
+        if keys:
+            released = outbox.release_waiting(cursor, self.plan.entity.pk, keys, connection_id=self.plan.connection.pk)
+            self.releasing |= set(released)
+
+    # After a crash -----------------------------------------------------------------------------------------
+    def _resolve_open_batch(self) -> None:
+        """Batches that were intended and never settled: harmless ones simply stay due, doubtful ones go to a person."""
+        open_batches = Batch.objects.filter(sync_id=self.plan.sync.pk, status=Batch.Status.SENDING)
+        for batch in open_batches:
+            with transaction.atomic(), plain_cursor() as cursor:
+                counts = {} if self.safety in HARMLESS else self._doubt(cursor, batch)
+                runs.fence(cursor, self.run, counts=counts, stage="recovering")
+                cursor.execute("update sync_batch set status = %s where id = %s", [int(Batch.Status.DONE), batch.pk])
+
+    def _doubt(self, cursor: Any, batch: Batch) -> dict[str, int]:
+        rows = cursor.execute(
+            "update sync_delivery set state = %s, attempts = attempts + 1, error_code = 'UNSURE', error_detail = %s"
+            " where sync_id = %s and record_id = any(%s) and state = %s returning record_id, version, cause_id",
+            [
+                int(DeliveryState.UNSURE),
+                "The worker ended while the target was being called; look at the target before sending again.",
+                self.plan.sync.pk,
+                batch.sent_ids or [],
+                int(DeliveryState.PENDING),
+            ],
+        ).fetchall()
+        positions = {record_id: position for position, record_id in enumerate(batch.sent_ids or [])}
+        entries = [
+            Entry(
+                positions[r[0]],
+                Outcome.UNSURE,
+                record_id=r[0],
+                version=r[1],
+                correlation_id=r[2] or 0,
+                error_code="UNSURE",
+            )
+            for r in rows
+        ]
+        at = cursor.execute("select now()::text").fetchone()[0]
+        ledger.write(
+            cursor,
+            run_id=self.run.pk,
+            sync_id=self.plan.sync.pk,
+            batch_id=batch.pk,
+            at=at,
+            entries=entries,
+            micros=0,
+        )
+        return {"read": len(rows), "failed": len(rows)}
+
+
+def safety_of(connector: Connector, plan: SyncPlan) -> str:
+    """The write-safety class of the stream as its connector declares it; undeclared is D."""
+    declared = getattr(connector, "safety", None)
+    return str(declared(plan.stream)) if callable(declared) else "D"
+
+
+def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
+    """Map due records for the target: references become the target's own ids, the hash tells whether anything changed."""
+    parcels = [Parcel(item) for item in due]
+    for parcel, result in zip(parcels, plan.mapper.apply_all([p.due.body for p in parcels]), strict=True):
+        if isinstance(result, dict):
+            parcel.body = result
+        else:
+            parcel.error = result.error
+    _resolve(plan, [p for p in parcels if p.error is None])
+    for parcel in parcels:
+        if parcel.error is None:
+            parcel.hash = hashlib.blake2b(json_bytes(parcel.body), digest_size=16).digest()
+    return parcels
+
+
+def _resolve(plan: SyncPlan, parcels: Sequence[Parcel]) -> None:
+    for reference in plan.references:
+        if reference.stream_id is None:
+            continue
+        given = {id(p): str(v) for p in parcels if (v := p.body.get(reference.target)) not in (None, "")}
+        refs = external_ids_by_key(reference.stream_id, reference.entity_id, set(given.values()))
+        for parcel in parcels:
+            value = given.get(id(parcel))
+            if value is None or parcel.error is not None:
+                continue
+            if value in refs:
+                parcel.body[reference.target] = refs[value]
+            else:
+                parcel.error = MissingReference(reference.target, reference.entity, value)

@@ -1,0 +1,178 @@
+"""The outbox: which record's newest version waits for which outbound sync. State-based, one row per (sync, record).
+
+The only writer of Delivery. A run of the outbound sync is the lease on its rows, so a row needs none of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hub.sync.plan import Subscriber
+from hub.sync.states import DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A record that is due for delivery, with what the target is known to hold."""
+
+    record_id: int
+    version: int
+    key: str
+    body: dict[str, Any]
+    attempts: int
+    cause_id: int | None
+    target_ref: str | None
+    delivered_version: int | None
+    delivered_hash: bytes | None
+    amount: str | None
+    currency: str | None
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What became of one delivery; `state` DELIVERED is turned back into PENDING when a newer version came meanwhile."""
+
+    record_id: int
+    version: int
+    state: DeliveryState
+    target_ref: str | None = None
+    hash: bytes | None = None
+    attempts: int = 0
+    retry_seconds: float = 0.0
+    missing_entity_id: int | None = None
+    missing_key: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+
+
+def enqueue_new(
+    cursor: Any, subscribers: Sequence[Subscriber], records: Sequence[tuple[int, dict[str, Any], int]], now: str
+) -> set[int]:
+    """Outbox rows of records that were made in this transaction: (id, body, cause). Returns the syncs that got work."""
+    lines: list[str] = []
+    rung: set[int] = set()
+    for subscriber in subscribers:
+        wanted = [r for r in records if subscriber.wants(r[1])] if subscriber.only_when else records
+        head, tail = f"{subscriber.sync_id}\t", f"\t{now}\n"
+        lines += [f"{head}{r[0]}\t1\t{r[2]}{tail}" for r in wanted]
+        if wanted:
+            rung.add(subscriber.sync_id)
+    if lines:
+        with cursor.copy("copy sync_delivery (sync_id, record_id, version, cause_id, next_at) from stdin") as copy:
+            copy.write("".join(lines))
+    return rung
+
+
+def enqueue_changed(
+    cursor: Any, subscribers: Sequence[Subscriber], records: Sequence[tuple[int, int, dict[str, Any], int]]
+) -> set[int]:
+    """Outbox rows of changed records: (id, version, body, cause), in id order. A row that waits gets the newer version."""
+    rung: set[int] = set()
+    ordered = sorted(records, key=lambda r: r[0])
+    for subscriber in subscribers:
+        wanted = [r for r in ordered if subscriber.wants(r[2])]
+        if not wanted:
+            continue
+        cursor.execute(
+            "insert into sync_delivery as d (sync_id, record_id, version, cause_id, next_at, state, attempts)"
+            " select %s, u.id, u.version, u.cause, now(), 1, 0"
+            " from unnest(%s::bigint[], %s::int[], %s::bigint[]) u(id, version, cause)"
+            " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
+            " next_at = now(), attempts = 0, state = case when d.state in (%s, %s) then d.state else excluded.state end",
+            [
+                subscriber.sync_id,
+                DeliveryState.PENDING,
+                [r[0] for r in wanted],
+                [r[1] for r in wanted],
+                [r[3] for r in wanted],
+                # Doubt is not resolved by a newer version, and a person's hold stands.
+                int(DeliveryState.UNSURE),
+                int(DeliveryState.HELD),
+            ],
+        )
+        rung.add(subscriber.sync_id)
+    return rung
+
+
+def enqueue_missing(cursor: Any, subscriber: Subscriber, entity_id: int) -> int:
+    """Outbox rows of records that this sync has never seen: a first load, or a condition that was widened."""
+    conditions = "".join(" and lower(coalesce(c.body->>%s, '')) = any(%s)" for _ in subscriber.only_when)
+    values = [value for name, allowed in subscriber.only_when.items() for value in (name, [a.lower() for a in allowed])]
+    cursor.execute(
+        "insert into sync_delivery (sync_id, record_id, version, next_at)"
+        " select %s, c.id, c.version, now() from records_canonicalrecord c where c.entity_id = %s and c.deleted_at is null"
+        " and not exists (select 1 from sync_delivery d where d.sync_id = %s and d.record_id = c.id)"
+        f"{conditions} order by c.id on conflict do nothing",
+        [subscriber.sync_id, entity_id, subscriber.sync_id, *values],
+    )
+    return int(cursor.rowcount)
+
+
+def due(cursor: Any, sync_id: int, limit: int) -> list[Due]:
+    """The next rows to deliver, oldest record first. Reads without locks: the run is the lease."""
+    rows = cursor.execute(
+        "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id, d.target_ref, d.delivered_version,"
+        " d.delivered_hash, c.amount::text, c.currency"
+        " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
+        " where d.sync_id = %s and d.state = %s and d.next_at <= now() order by d.record_id limit %s",
+        [sync_id, int(DeliveryState.PENDING), limit],
+    ).fetchall()
+    return [Due(r[0], r[1], r[2], orjson.loads(r[3]), r[4], r[5], r[6], r[7], _bytes(r[8]), r[9], r[10]) for r in rows]
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def settle(cursor: Any, sync_id: int, settlements: Sequence[Settlement]) -> None:
+    """Write outcomes, set-based, in id order. Attempts and errors are cleared by success."""
+    if not settlements:
+        return
+    rows = sorted(settlements, key=lambda s: s.record_id)
+    cursor.execute(
+        "update sync_delivery d set"
+        " state = case when u.state = %(delivered)s and d.version <> u.version then %(pending)s else u.state end,"
+        " target_ref = coalesce(u.target_ref, d.target_ref),"
+        " delivered_version = case when u.state = %(delivered)s then u.version else d.delivered_version end,"
+        " delivered_hash = coalesce(u.hash, d.delivered_hash), attempts = u.attempts,"
+        " next_at = now() + make_interval(secs => u.retry_seconds), missing_entity_id = u.missing_entity_id,"
+        " missing_key = u.missing_key, error_code = u.error_code, error_detail = u.error_detail"
+        " from unnest(%(ids)s::bigint[], %(versions)s::int[], %(states)s::smallint[], %(refs)s::text[],"
+        " %(hashes)s::bytea[], %(attempts)s::smallint[], %(retries)s::float8[], %(entities)s::int[], %(keys)s::text[],"
+        " %(codes)s::text[], %(details)s::text[])"
+        " u(record_id, version, state, target_ref, hash, attempts, retry_seconds, missing_entity_id, missing_key,"
+        " error_code, error_detail)"
+        " where d.sync_id = %(sync)s and d.record_id = u.record_id",
+        {
+            "delivered": int(DeliveryState.DELIVERED),
+            "pending": int(DeliveryState.PENDING),
+            "sync": sync_id,
+            "ids": [s.record_id for s in rows],
+            "versions": [s.version for s in rows],
+            "states": [int(s.state) for s in rows],
+            "refs": [s.target_ref for s in rows],
+            "hashes": [s.hash for s in rows],
+            "attempts": [s.attempts for s in rows],
+            "retries": [s.retry_seconds for s in rows],
+            "entities": [s.missing_entity_id for s in rows],
+            "keys": [s.missing_key for s in rows],
+            "codes": [s.error_code for s in rows],
+            "details": [s.error_detail for s in rows],
+        },
+    )
+
+
+def release_waiting(cursor: Any, entity_id: int, keys: Iterable[str], *, connection_id: int) -> list[int]:
+    """Deliveries at a connection that waited for one of these parents become due; returns their syncs."""
+    rows = cursor.execute(
+        "update sync_delivery d set state = %s, next_at = now(), missing_key = null, missing_entity_id = null"
+        " where d.state = %s and d.missing_entity_id = %s and d.missing_key = any(%s) and d.sync_id in ("
+        " select s.id from sync_sync s join mappings_mapping m on m.id = s.mapping_id"
+        " join connectors_stream t on t.id = m.stream_id where t.connection_id = %s) returning d.sync_id",
+        [int(DeliveryState.PENDING), int(DeliveryState.WAITING), entity_id, list(keys), connection_id],
+    ).fetchall()
+    return sorted({row[0] for row in rows})

@@ -1,0 +1,225 @@
+"""One prepared page in one transaction: canonical rows, crosswalk, outbox, ledger, held records and cursor together.
+
+Lock order: run → new keys → known rows by id → outbox by (sync, id). See docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from governance.arbitration import decide
+from hub.common.records import Record
+from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
+from hub.sync import held, ledger, outbox, runs
+from hub.sync.ledger import Entry
+from hub.sync.models import Batch, Run
+from hub.sync.plan import SyncPlan
+from hub.sync.prepare import Item, Prepared
+from hub.sync.states import COUNTER, Outcome
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a stored page set in motion."""
+
+    delivering: set[int] = field(default_factory=set)  # outbound syncs with new work
+    releasing: set[int] = field(default_factory=set)  # inbound syncs whose waiting records were released
+
+
+class PageTransaction:
+    def __init__(self, run: Run, plan: SyncPlan, page: Prepared, cursor: Any, entity_ids: Mapping[str, int]) -> None:
+        self.plan, self.run, self.page, self.cursor = plan, run, page, cursor
+        self.entity_ids = entity_ids
+        self.system_id = self.plan.connection.system_id
+        self.entries: list[Entry] = []
+        self.unchanged: list[int] = list(page.unchanged_ids)
+        self.made: dict[str, int] = {}
+        self.result = Stored()
+        self.started = time.perf_counter()
+
+    def store(self, records: Sequence[Record], position: dict[str, Any]) -> Stored:
+        runs.fence(self.cursor, self.run, counts={}, stage="storing", page_no=self.run.page_no + 1, **position)
+        self.batch_id, self.now = ledger.open_batch(
+            self.cursor,
+            run_id=self.run.pk,
+            sync_id=self.plan.sync.pk,
+            page_no=self.run.page_no,
+            read=self.page.read,
+            mapping_version_id=self.plan.mapping_version.pk,
+            contract_version_id=self.plan.contract_version.pk,
+            payload=ledger.pack(records),
+            status=Batch.Status.DONE,
+        )
+        self.records = RecordStore(self.plan.entity.pk, self.plan.contract.markers, self.cursor, self.now)
+        first, later = _waves(self.page)
+        self._create(first)
+        for wave in later:
+            self._change(wave)
+        self._problems()
+        self._passed()
+        self._account()
+        return self.result
+
+    # New records -------------------------------------------------------------------------------------------
+    def _create(self, items: list[Item]) -> None:
+        if not items:
+            return
+        ids = self.records.allocate(len(items))
+        numbers = ledger.allocate_ids(self.cursor, len(items))
+        writes = []
+        for item, record_id, number in zip(items, ids, numbers, strict=True):
+            item.record_id = self.made[item.key] = record_id
+            writes.append(Write(record_id, item.key, 1, item.body, self._provenance(item.body)))
+            self.entries.append(self._entry(item, Outcome.CREATED, number, version=1))
+        self.records.insert(writes)
+        self.records.link(
+            self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in items]
+        )
+        rows = [(i.record_id or 0, i.body, number) for i, number in zip(items, numbers, strict=True)]
+        self.result.delivering |= outbox.enqueue_new(self.cursor, self.plan.subscribers, rows, self.now)
+        self._release(items)
+
+    def _provenance(self, body: Record) -> int:
+        return profile_of_one(tuple(body), self.system_id)
+
+    def _release(self, items: list[Item]) -> None:
+        keys, externals = [i.key for i in items], [i.external_id for i in items]
+        self.result.releasing |= set(
+            held.release(self.cursor, self.plan.entity.pk, keys, self.plan.stream_id, externals)
+        )
+
+    # Known records -----------------------------------------------------------------------------------------
+    def _change(self, items: list[Item]) -> None:
+        if not items:
+            return
+        for item in items:
+            item.record_id = item.record_id or self.made[item.key]
+        locked = self.records.lock([item.record_id for item in items if item.record_id is not None])
+        numbers = iter(ledger.allocate_ids(self.cursor, len(items)))
+        writes: list[Write] = []
+        rows: list[tuple[int, int, Record, int]] = []
+        for item in items:
+            current = locked[item.record_id or 0]
+            decision = decide(item.body, current.body, self.plan.modes)
+            if not decision.changed and not item.is_linked and not decision.refused:
+                self.unchanged.append(current.id)
+                continue
+            number, version = next(numbers), current.version + bool(decision.changed)
+            if decision.changed:
+                profile = self._merged_provenance(current, decision.changed)
+                writes.append(Write(current.id, item.key, version, decision.body, profile))
+                rows.append((current.id, version, decision.body, number))
+            outcome = (
+                Outcome.UPDATED if decision.changed else Outcome.REFUSED if decision.refused else Outcome.UNCHANGED
+            )
+            entry = self._entry(item, outcome, number, version=version)
+            entry.changed, entry.refused = decision.changed or None, decision.refused or None
+            self.entries.append(entry)
+        self.records.update(writes)
+        self._link_known(items)
+        self.result.delivering |= outbox.enqueue_changed(self.cursor, self.plan.subscribers, rows)
+
+    def _merged_provenance(self, current: Current, changed: tuple[str, ...]) -> int:
+        return intern_profile({**profile_fields(current.provenance_id), **dict.fromkeys(changed, self.system_id)})
+
+    def _link_known(self, items: list[Item]) -> None:
+        linked = [item for item in items if item.is_linked]
+        self.records.link(
+            self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in linked]
+        )
+        self._release(linked)
+        known = [(i.external_id, i.hash) for i in items if not i.is_linked]
+        self.records.touch_links(self.plan.stream_id, self.batch_id, known)
+
+    # The rest ----------------------------------------------------------------------------------------------
+    def _problems(self) -> None:
+        if not self.page.problems:
+            return
+        numbers = ledger.allocate_ids(self.cursor, len(self.page.problems))
+        for problem, number in zip(self.page.problems, numbers, strict=True):
+            error = problem.error
+            self.entries.append(
+                Entry(
+                    problem.position,
+                    held.outcome_of(error),
+                    external_id=problem.external_id,
+                    key=problem.key or None,
+                    error_code=error.code,
+                    error_detail=str(error),
+                    id=number,
+                )
+            )
+        markers = self.plan.contract.markers
+        held.hold(
+            self.cursor,
+            self.plan.sync.pk,
+            list(zip(self.page.problems, numbers, strict=True)),
+            entity_ids=self.entity_ids,
+            money=(markers.amount, markers.currency),
+        )
+
+    def _passed(self) -> None:
+        passed = [item.external_id for item in (*self.page.new, *self.page.known)]
+        if passed:
+            held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
+
+    def _account(self) -> None:
+        micros = int((time.perf_counter() - self.started) * 1_000_000)
+        ledger.write(
+            self.cursor,
+            run_id=self.run.pk,
+            sync_id=self.plan.sync.pk,
+            batch_id=self.batch_id,
+            at=self.now,
+            entries=self.entries,
+            micros=micros,
+        )
+        if self.unchanged:
+            self.cursor.execute(
+                "update sync_batch set unchanged_ids = %s where id = %s", [self.unchanged, self.batch_id]
+            )
+        counts: dict[str, int] = defaultdict(int)
+        for outcome, count in ledger.count_outcomes(self.entries).items():
+            counts[COUNTER[outcome]] += count
+        counts["unchanged"] += len(self.unchanged) + self.page.repeated
+        counts["read"] = self.page.read
+        runs.fence(self.cursor, self.run, counts=counts, stage="reading")
+
+    def _entry(self, item: Item, outcome: Outcome, number: int, *, version: int) -> Entry:
+        markers = self.plan.contract.markers
+        amount = item.body.get(markers.amount) if markers.amount else None
+        return Entry(
+            item.position,
+            outcome,
+            external_id=item.external_id,
+            key=item.key,
+            record_id=item.record_id,
+            version=version,
+            amount=None if amount in (None, "") else str(amount),
+            currency=item.body.get(markers.currency) if markers.currency else None,
+            id=number,
+        )
+
+
+def _waves(page: Prepared) -> tuple[list[Item], list[list[Item]]]:
+    """(records to make, waves of records to change): one business object meets its several records one after the other."""
+    first: list[Item] = []
+    later: list[list[Item]] = []
+    seen: dict[str, int] = {}
+    for item in (*page.new, *page.known):
+        level = seen.get(item.key, 0)
+        if level == 0 and item.record_id is None:
+            first.append(item)
+            seen[item.key] = 1
+            continue
+        item.is_linked = item.is_linked or item.record_id is None
+        level = max(level, 1)
+        seen[item.key] = level + 1
+        if level > len(later):
+            later.append([])
+        later[level - 1].append(item)
+    return first, later

@@ -1,0 +1,156 @@
+"""The life of a run: made once, claimed under a lease, fenced by its epoch, finished with an account that adds up.
+
+Leases go by the database's clock alone. Every write of a run says `where epoch = mine`: a worker that was frozen past its
+lease finds another epoch and writes nothing.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from hub.common import facts
+from hub.common.errors import AuthError, ConfigError, HubError, TransientError
+from hub.sync.models import Run, Sync
+from hub.sync.states import ACTIVE, COUNTERS, RunStatus
+
+LEASE_SECONDS = 120
+MAX_CLAIMS = 3
+
+
+class LostLease(HubError):
+    """Another worker has taken the run over; what this one was about to write is dropped."""
+
+    code = "LOST_LEASE"
+
+
+def create(*, sync: Sync, trigger: str, by: Any = None) -> tuple[Run, bool]:
+    """The sync's active run, made when there is none; returns (run, made)."""
+    try:
+        with transaction.atomic():
+            return Run.objects.create(sync=sync, trigger=trigger, requested_by=by), True
+    except IntegrityError:
+        active = Run.objects.filter(sync=sync, status__in=ACTIVE).first()
+        return (active, False) if active else create(sync=sync, trigger=trigger, by=by)
+
+
+def claim(run_id: int) -> Run | None:
+    """Take a run that nobody works on; None when it is finished or another worker holds its lease."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update sync_run set epoch = epoch + 1, claims = claims + 1, status = %s, heartbeat_at = now(),"
+            " started_at = coalesce(started_at, now()), lease_until = now() + make_interval(secs => %s)"
+            " where id = %s and status in ('queued', 'running') and (lease_until is null or lease_until < now())"
+            " returning id",
+            [RunStatus.RUNNING, LEASE_SECONDS, run_id],
+        )
+        if cursor.fetchone() is None:
+            return None
+    run = Run.objects.select_related(
+        "sync__mapping__entity", "sync__mapping__stream__connection__system", "mapping_version", "contract_version"
+    ).get(pk=run_id)
+    if run.claims > MAX_CLAIMS:
+        text = f"The run crashed {MAX_CLAIMS} times at page {run.page_no} without storing it."
+        finish(run, error=ConfigError(text, fix="Look at that page's records, then run again.", code="CRASHED"))
+        return None
+    return run
+
+
+def pin(run: Run, *, mapping_version_id: int, contract_version_id: int, cursor_from: str | None) -> None:
+    """Fix the versions that the run works with; it keeps them until it ends."""
+    run.mapping_version_id, run.contract_version_id = mapping_version_id, contract_version_id
+    run.cursor_from = cursor_from
+    _save(run, "mapping_version_id", "contract_version_id", "cursor_from")
+
+
+def fence(cursor: Any, run: Run, *, counts: dict[str, int], stage: str, **values: Any) -> None:
+    """First statement of every transaction of a run: lock its row, extend the lease, add the counts.
+
+    Raises LostLease when the epoch is not ours any more. `values` are columns to set (page_no, resume, cursor_to, …).
+    """
+    added = {name: amount for name, amount in counts.items() if amount}
+    sets = [f"{name} = {name} + %({name})s" for name in added] + [f"{name} = %({name})s" for name in values]
+    row = cursor.execute(
+        "update sync_run set heartbeat_at = now(), lease_until = now() + make_interval(secs => %(lease)s), claims = 1,"
+        f" stage = %(stage)s{''.join(', ' + part for part in sets)}"
+        " where id = %(id)s and epoch = %(epoch)s and status = 'running' returning id",
+        {**added, **values, "lease": LEASE_SECONDS, "stage": stage, "id": run.pk, "epoch": run.epoch},
+    ).fetchone()
+    if row is None:
+        raise LostLease("The run was cancelled or taken over by another worker.", where=f"run {run.pk}")
+    for name, amount in added.items():
+        setattr(run, name, getattr(run, name) + amount)
+
+
+def release(run: Run) -> None:
+    """Give the lease back without finishing: the next message or sweep goes on from the last stored page."""
+    Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None, claims=0)
+
+
+def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None) -> RunStatus:
+    """End the run with its status. The account must add up, or the run has failed whatever else happened."""
+    run.refresh_from_db(fields=[*COUNTERS, "status", "epoch"] if error else [*COUNTERS])
+    if not error and run.read != sum(run.counts[name] for name in COUNTERS if name != "read"):
+        error = ConfigError(
+            f"The account does not add up: {run.counts}.", code="ACCOUNT", fix="Report this with the run id."
+        )
+    run.status = _status(run, error)
+    run.error_code = error.code if error else ""
+    run.error = str(error) if error else ""
+    if timings is not None:
+        run.timings = {name: round(seconds, 4) for name, seconds in timings.items()}
+    updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
+        status=run.status,
+        error_code=run.error_code,
+        error=run.error,
+        timings=run.timings,
+        stage="",
+        lease_until=None,
+        finished_at=Now(),
+    )
+    if updated:
+        run.refresh_from_db(fields=["finished_at"])
+        facts.publish("run_finished", run=run)
+    return RunStatus(run.status)
+
+
+def _status(run: Run, error: HubError | None) -> RunStatus:
+    if error:
+        return RunStatus.FAILED
+    troubled = run.rejected or run.failed
+    return RunStatus.COMPLETED_WITH_ERRORS if troubled else RunStatus.SUCCEEDED
+
+
+def cancel(run: Run) -> bool:
+    """Stop a run: its worker notices at the next page, which is not stored. What is stored stays."""
+    updated = Run.objects.filter(pk=run.pk, status__in=ACTIVE).update(
+        status=RunStatus.CANCELLED, epoch=F("epoch") + 1, stage="", lease_until=None, finished_at=Now()
+    )
+    return bool(updated)
+
+
+def _save(run: Run, *names: str) -> None:
+    values = {name: getattr(run, name) for name in names}
+    if not Run.objects.filter(pk=run.pk, epoch=run.epoch).update(**values):
+        raise LostLease("The run was taken over by another worker.", where=f"run {run.pk}")
+
+
+def as_hub_error(error: BaseException) -> HubError:
+    """Any exception as one of the family, so that a run always ends with a sentence."""
+    if isinstance(error, HubError):
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return HubError(
+        f"The program failed: {type(error).__name__}: {error}.",
+        where=f"{last.name} line {last.lineno}",
+        fix="Run again; if it repeats, report it with the run id.",
+        code="INTERNAL",
+    )
+
+
+def is_retryable(error: HubError) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, AuthError)

@@ -1,0 +1,90 @@
+"""Every act on syncs and runs that a person, a program or the command line can ask for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from hub.common import facts
+from hub.common.errors import ConfigError
+from hub.sync import bell, engine, runs
+from hub.sync.models import Run, Sync, SyncState
+from hub.sync.states import ACTIVE
+
+# Locally executed runs take the work themselves instead of waiting for a worker.
+POLL_SECONDS = 0.2
+
+
+@transaction.atomic
+def start_run(*, sync: Sync, by: Any = None, trigger: str = Run.Trigger.MANUAL) -> tuple[Run, bool]:
+    """Start the sync now; (its active run, False) when one is under way already."""
+    _refuse_paused(sync)
+    run, made = runs.create(sync=sync, trigger=trigger, by=by)
+    if made:
+        bell.ring(run, direction=sync.direction)
+    return run, made
+
+
+def _refuse_paused(sync: Sync) -> None:
+    if sync.is_paused:
+        raise ConfigError(f"The sync {sync.name!r} is paused.", fix="Resume it first.", code="PAUSED")
+    if sync.stream.connection.is_paused:
+        name = sync.stream.connection.name
+        raise ConfigError(f"The connection {name!r} is paused.", fix="Resume it first.", code="PAUSED")
+
+
+def run_here(*, sync: Sync, by: Any = None) -> Run:
+    """Execute the sync in this process; joins a run that is under way. Returns the finished run."""
+    _refuse_paused(sync)
+    run, _ = runs.create(sync=sync, trigger=Run.Trigger.MANUAL, by=by)
+    while True:
+        engine.execute(run.pk)
+        run.refresh_from_db()
+        if not run.is_active:
+            return run
+        time.sleep(POLL_SECONDS)
+
+
+def wait_for(run: Run, *, timeout_seconds: float) -> Run:
+    """Wait until workers have finished a run; raises ConfigError when they have not in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while run.is_active:
+        if time.monotonic() > deadline:
+            raise ConfigError(f"Run {run.pk} is not finished after {timeout_seconds:.0f} s.", fix="Look at its page.")
+        time.sleep(POLL_SECONDS)
+        run.refresh_from_db()
+    return run
+
+
+def cancel_run(*, run: Run, by: Any) -> bool:
+    """Stop a run at its next page; False when it had ended already."""
+    cancelled = runs.cancel(run)
+    if cancelled:
+        facts.publish("run_cancelled", run=run, by=by)
+    return cancelled
+
+
+def set_paused(*, sync: Sync, is_paused: bool) -> None:
+    sync.is_paused = is_paused
+    sync.save(update_fields=["is_paused", "updated_at"])
+
+
+@transaction.atomic
+def reset_cursor(*, sync: Sync, by: Any) -> None:
+    """Make the next run read everything again; what is unchanged stays unchanged."""
+    if Run.objects.filter(sync=sync, status__in=ACTIVE).exists():
+        raise ConfigError("A run is under way.", fix="Cancel it or wait for its end.", code="RUNNING")
+    SyncState.objects.update_or_create(sync=sync, defaults={"cursor": None, "run_id": None})
+    facts.publish("cursor_reset", sync=sync, by=by, at=timezone.now())
+
+
+def report(run: Run) -> dict[str, Any]:
+    """A finished run as `run_sync --json` prints it."""
+    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+    found: dict[str, Any] = {"run": run.pk, "status": run.status, **run.counts, "seconds": seconds}
+    if run.error:
+        found |= {"error": run.error, "code": run.error_code}
+    return found

@@ -1,0 +1,96 @@
+"""MemoryConnector: a real connector whose system is a dict in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from connectors.base import Connector
+from connectors.registry import register_protocol
+from hub.common.errors import HubError
+from hub.common.records import CheckStep, FieldInfo, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
+
+PROTOCOL = "memory"
+
+
+class MemorySystem:
+    """What the fake system holds, by stream; `fail_with` makes the next calls fail."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, list[Record]] = {}
+        self.targets: dict[str, dict[str, Record]] = {}
+        self.writes: list[WriteItem] = []
+        self.safety = "B"
+        self.fail_with: list[HubError] = []
+        self.refuse: dict[str, HubError] = {}
+        self.page_size = 100
+
+
+SYSTEMS: dict[str, MemorySystem] = {}
+
+
+def system(name: str = "default") -> MemorySystem:
+    return SYSTEMS.setdefault(name, MemorySystem())
+
+
+class MemoryConnector(Connector):
+    protocol: ClassVar[str] = PROTOCOL
+    label: ClassVar[str] = "Memory"
+
+    @property
+    def memory(self) -> MemorySystem:
+        return system(self.config.get("name", "default"))
+
+    @classmethod
+    def spec(cls) -> dict[str, dict[str, Any]]:
+        return {"name": {"title": "Name", "required": True}}
+
+    def check(self) -> Iterator[CheckStep]:
+        yield CheckStep("connect", True, "in memory")
+
+    def discover(self) -> Sequence[StreamInfo]:
+        return [StreamInfo(name, name, [FieldInfo("id")], key=["id"]) for name in self.memory.sources]
+
+    def safety(self, stream: StreamSpec) -> str:
+        return self.memory.safety
+
+    def read(self, stream: StreamSpec, *, cursor: str | None, resume: Any = None) -> Iterator[Page]:
+        if self.memory.fail_with:
+            raise self.memory.fail_with.pop(0)
+        rows = self.memory.sources.get(stream.name, [])
+        if stream.cursor and cursor:
+            rows = [row for row in rows if row[stream.cursor] >= cursor]
+        size = stream.page_size or self.memory.page_size
+        start = resume or 0
+        high = None
+        while True:
+            part = rows[start : start + size]
+            start += size
+            if stream.cursor and part:
+                high = max(row[stream.cursor] for row in rows[:start])
+            done = start >= len(rows)
+            yield Page(part, resume=None if done else start, cursor=high)
+            if done:
+                return
+
+    def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
+        if self.memory.fail_with:
+            raise self.memory.fail_with.pop(0)
+        held = self.memory.targets.setdefault(stream.name, {})
+        outcomes = []
+        for item in items:
+            self.memory.writes.append(item)
+            if item.key in self.memory.refuse:
+                outcomes.append(WriteOutcome(item.key, "failed", error=self.memory.refuse[item.key]))
+                continue
+            status = "updated" if item.key in held else "created"
+            held[item.key] = dict(item.body)
+            outcomes.append(WriteOutcome(item.key, status, ref=f"ref-{item.key}"))
+        return outcomes
+
+    def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
+        held = self.memory.targets.get(stream.name, {})
+        return {key: held[key] for key in keys if key in held}
+
+
+register_protocol(PROTOCOL, "tests.memory.MemoryConnector")
