@@ -76,6 +76,10 @@ class DeclaredConnector(Connector):
             raise ConfigError(f"{name!r} is not a time zone.", where="time_zone", fix="Write it as Europe/London.")
         return ZoneInfo(name)
 
+    def zone_of(self, incremental: Mapping[str, Any]) -> ZoneInfo:
+        """The zone of a stream's cursor."""
+        return ZoneInfo(render_text(incremental["time_zone"], self.scope)) if "time_zone" in incremental else self.zone
+
     def section(self, name: str) -> dict[str, Any]:
         """A section of the declaration with its templates filled in."""
         filled: dict[str, Any] = render(self.declaration.body.get(name, {}), self.scope)

@@ -17,6 +17,7 @@ from hub.common.wire import BodyReader, Clock, GuardedBackend, Target, TlsFailur
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_CONNECT_SECONDS = 10.0
 DEFAULT_MAX_BYTES = 32 * 1024 * 1024
+KEEP_ALIVE_SECONDS = 15
 USER_AGENT = "Syncline/0.1"
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -88,11 +89,12 @@ class HttpClient:
         self.redact = Redactor(secrets)
         self._connect_seconds = connect_timeout_seconds
         self._clock = Clock()
+        self._backend = GuardedBackend(tuple(allowed_networks), self._clock)
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls_context(),
             max_connections=max_connections,
-            keepalive_expiry=60,
-            network_backend=GuardedBackend(tuple(allowed_networks), self._clock),
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+            network_backend=self._backend,
         )
 
     def send(
@@ -111,8 +113,7 @@ class HttpClient:
             method, target.url, headers=_head(target, headers or {}, body, method), content=body or None
         )
         started = time.monotonic()
-        self._clock.deadline = started + (timeout_seconds or self.timeout_seconds)
-        self._clock.connect_seconds = self._connect_seconds
+        self._clock.start(timeout_seconds or self.timeout_seconds, self._connect_seconds)
         try:
             return self._exchange(request, started, where)
         except NoAnswer as error:
@@ -120,6 +121,21 @@ class HttpClient:
                 raise
             # a server may close an idle connection at the moment it is used again
             return self._exchange(request, started, where)
+
+    def try_to_connect(self, url: str, *, timeout_seconds: float) -> None:
+        """Open a connection, with TLS where the address asks for it, and close it again; raises as `send`."""
+        target = parse_url(url)
+        self._clock.start(timeout_seconds, self._connect_seconds)
+        try:
+            stream = self._backend.connect_tcp(target.url.host.decode(), target.port)
+            if target.url.scheme == b"https":
+                stream = stream.start_tls(tls_context(), target.url.host.decode())
+            stream.close()
+        except HubError as error:
+            error.where = error.where or target.shown
+            raise
+        except Exception as error:
+            raise self._explain(error, target.shown) from error
 
     def close(self) -> None:
         """Close all connections. Safe to call twice."""

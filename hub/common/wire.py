@@ -39,6 +39,9 @@ class Clock(threading.local):
     connect_seconds = 10.0
     sent = False
 
+    def start(self, seconds: float, connect_seconds: float) -> None:
+        self.deadline, self.connect_seconds, self.sent = time.monotonic() + seconds, connect_seconds, False
+
     def remaining(self) -> float:
         """Seconds left; raises when there are none."""
         left = self.deadline - time.monotonic()
@@ -150,6 +153,7 @@ class Target:
 
     url: httpcore.URL
     host: str
+    port: int
     shown: str
 
 
@@ -174,7 +178,7 @@ def parse_url(url: str) -> Target:
     path = quote(parts.path or "/", safe=_SAFE)
     query = f"?{quote(parts.query, safe=_SAFE + '?')}" if parts.query else ""
     wire = httpcore.URL(scheme=parts.scheme.encode(), host=name.encode(), port=port, target=f"{path}{query}".encode())
-    return Target(wire, authority, f"{parts.scheme}://{authority}{path}")
+    return Target(wire, authority, port or _DEFAULT_PORTS[parts.scheme], f"{parts.scheme}://{authority}{path}")
 
 
 def _ascii_host(host: str) -> str:

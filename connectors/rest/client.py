@@ -1,0 +1,274 @@
+"""One signed-in client for an HTTP API: addresses, credentials, pace, parsing, and what a refusal means."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import orjson
+
+from connectors.declared import DeclaredConnector
+from connectors.exact_json import parse_json
+from connectors.failures import Classifier, Failure, page_failure
+from connectors.rest.auth import Authenticator, Credentials, build_auth
+from connectors.template import Scope, render, render_path, render_text, to_text
+from connectors.web_pages import is_page
+from hub.common.errors import ConfigError
+from hub.common.http import DEFAULT_CONNECT_SECONDS, DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT_SECONDS, HttpAnswer, HttpClient
+
+DEFAULT_CONCURRENCY = 4
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_QUERY_SAFE = "-._~:,@/!*'()$"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with its JSON. `failure` says what a refusal means, `broken` why a body could not be read.
+
+    `url` is the address that was asked, to which links in the answer relate.
+    """
+
+    answer: HttpAnswer
+    data: Any = None
+    careful: bool = False
+    failure: Failure | None = None
+    broken: str = ""
+    url: str = ""
+
+
+class Pace:
+    """Spaces requests evenly, whatever the number of threads."""
+
+    def __init__(self, per_second: float | None) -> None:
+        self._gap = 1 / per_second if per_second else 0.0
+        self._lock, self._next = threading.Lock(), 0.0
+
+    def wait(self) -> None:
+        """Sleep until the next request may start."""
+        if not self._gap:
+            return
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next)
+            self._next = start + self._gap
+        if start > now:
+            time.sleep(start - now)
+
+
+class ApiClient:
+    """Sends the requests of one connection."""
+
+    def __init__(self, connector: DeclaredConnector, *, on_rotation: Callable[[str, str], None] | None = None) -> None:
+        body, limits = connector.declaration.body, connector.limits
+        self.scope = connector.scope
+        self.base_url = render_text(body["base_url"], self.scope, where="base_url").rstrip("/")
+        self.concurrency: int = limits.get("concurrency", DEFAULT_CONCURRENCY)
+        self.http = HttpClient(
+            allowed_networks=connector.allowed_networks,
+            timeout_seconds=limits.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
+            connect_timeout_seconds=limits.get("connect_timeout_seconds", DEFAULT_CONNECT_SECONDS),
+            max_response_bytes=limits.get("max_response_bytes", DEFAULT_MAX_BYTES),
+            max_connections=self.concurrency + 2,
+            secrets=connector.secrets.values(),
+        )
+        # seconds for each request in place of the declared limit, during a connection test
+        self.time_limit: float | None = None
+        self.classifier = Classifier(body.get("errors", {}))
+        self._trusted = frozenset(render(body.get("trusted_hosts", []), self.scope))
+        self._headers: Mapping[str, Any] = body.get("headers", {})
+        self._query: Mapping[str, Any] = body.get("query", {})
+        self._pace = Pace(limits.get("per_second"))
+        self._auth: Authenticator = build_auth(body.get("auth", {}), self.scope, self, on_rotation)
+
+    def url(self, path: str, scope: Scope) -> str:
+        """The address of a path template."""
+        if path.startswith(("http://", "https://", "${")):
+            filled = render_text(path, scope, where="path")
+            return filled if "://" in filled else self._below_base(filled)
+        return self._below_base(render_path(path, scope, where="path"))
+
+    def _below_base(self, path: str) -> str:
+        return f"{self.base_url}/{path.lstrip('/')}" if path.strip("/") else self.base_url
+
+    def follow(self, link: str, current: str) -> str:
+        """The address of a link that an answer gave; raises ConfigError when it leads to another host."""
+        url = urljoin(current, link)
+        here, there = urlsplit(current), urlsplit(url)
+        if there.hostname == here.hostname and (there.scheme, there.port) != (here.scheme, here.port):
+            # behind a proxy that ends TLS, systems often write their inner scheme and port into links
+            url = there._replace(scheme=here.scheme, netloc=here.netloc).geturl()
+        return url
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, Any] | None = None,
+        good: Sequence[int] = (),
+        signed: bool = True,
+    ) -> Reply:
+        """Send a request; a refused token is renewed once. `signed=False` sends no credentials (and to any host)."""
+        credentials = Credentials()
+        if signed:
+            credentials = self._auth.credentials()
+            self._refuse_strange_host(url)
+        body, content_type = _encode_body(json, form)
+        head = {**content_type, **self._common(self._headers), **_strings(headers or {})}
+
+        def once(credentials: Credentials) -> Reply:
+            parameters = {**self._common(self._query), **(query or {}), **credentials.query} if signed else query or {}
+            self._pace.wait()
+            answer = self.http.send(
+                method,
+                with_query(url, parameters),
+                headers={**head, **credentials.headers},
+                body=body,
+                timeout_seconds=self.time_limit,
+            )
+            return replace(self.read_reply(answer, good), url=url)
+
+        reply = once(credentials)
+        if signed and reply.failure and reply.failure.kind == "auth_expired" and self._auth.renew(credentials):
+            return once(self._auth.credentials())
+        return reply
+
+    def ask(
+        self,
+        section: Mapping[str, Any],
+        scope: Scope,
+        *,
+        method: str = "GET",
+        changes: Mapping[str, Any] = _NOTHING,
+        parameters: Mapping[str, Any] = _NOTHING,
+        link: str = "",
+        body: Any = None,
+        headers: Mapping[str, Any] = _NOTHING,
+        good: Sequence[int] = (),
+    ) -> Reply:
+        """Send the request that a section of the declaration describes.
+
+        `changes` are laid over the section, `parameters` are those of the paging, `link` is a whole address that
+        replaces path and query, `body` goes in place of the section's own.
+        """
+        if body is None and ("json" in section or "json" in changes):
+            body = merge(render(section.get("json", {}), scope), render(changes.get("json", {}), scope))
+        query: dict[str, Any] = {}
+        if not link:
+            query = render({**section.get("query", {}), **changes.get("query", {})}, scope)
+            if section.get("paging", {}).get("in") == "json":
+                body = {**(body or {}), **parameters}
+            else:
+                query |= parameters
+        as_form = section.get("body_format") == "form"
+        return self.send(
+            section.get("method", method),
+            link or self.url(changes.get("path", section["path"]), scope),
+            query=query,
+            headers={**render({**section.get("headers", {}), **changes.get("headers", {})}, scope), **headers},
+            json=None if as_form else body,
+            form=body if as_form else None,
+            good=good,
+        )
+
+    def login(self, section: Mapping[str, Any]) -> Reply:
+        """Carry out a login request, without credentials."""
+        filled = render(section, self.scope)
+        return self.send(
+            section.get("method", "POST"),
+            self.url(section["path"], self.scope),
+            query=filled.get("query"),
+            headers=filled.get("headers"),
+            json=filled.get("json"),
+            form=filled.get("form"),
+            signed=False,
+        )
+
+    def sign_in(self) -> None:
+        """Fetch a token where the kind of sign-in needs one; raises AuthError when it is refused."""
+        self._auth.credentials()
+
+    def read_reply(self, answer: HttpAnswer, good: Sequence[int] = ()) -> Reply:
+        """Parse an answer and judge it."""
+        content_type = answer.headers.get("content-type", "")
+        ok = 200 <= answer.status < 300
+        if is_page(content_type, answer.body):
+            failure = page_failure(answer.body, answer.status, answer.where) if ok else None
+            text = answer.body[:20_000].decode("utf-8", "replace")
+            return Reply(answer, failure=failure or self._judge(answer, None, text, good))
+        data, careful, broken = _parse(answer.body, content_type)
+        text = "" if data is not None else answer.body[:2_000].decode("utf-8", "replace")
+        return Reply(answer, data, careful, self._judge(answer, data, text, good), broken if ok else "")
+
+    def _judge(self, answer: HttpAnswer, data: Any, text: str, good: Sequence[int]) -> Failure | None:
+        failure = self.classifier.classify(
+            status=answer.status, data=data, text=text, headers=answer.headers, where=answer.where, good=good
+        )
+        return replace(failure, words=self.http.redact(failure.words)) if failure else None
+
+    def _common(self, section: Mapping[str, Any]) -> dict[str, str]:
+        return _strings(render(section, self.scope)) if section else {}
+
+    def _refuse_strange_host(self, url: str) -> None:
+        host = urlsplit(url).hostname
+        if host == urlsplit(self.base_url).hostname or host in self._trusted:
+            return
+        raise ConfigError(
+            f"An address leads to another system, {host}, which gets no credentials of this connection.",
+            where=url.partition("?")[0],
+            fix="If it belongs to the same system, add it to `trusted_hosts`.",
+            code="STRANGE_HOST",
+        )
+
+
+def _strings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: to_text(value) for name, value in values.items() if value is not None}
+
+
+def with_query(url: str, query: Mapping[str, Any]) -> str:
+    """An address with more parameters; a space is %20 (many systems do not read `+`), null values are left out."""
+    pairs = "&".join(
+        f"{quote(name, safe='$@._-~:')}={quote(to_text(value), safe=_QUERY_SAFE)}"
+        for name, value in query.items()
+        if value is not None
+    )
+    return f"{url}{'&' if '?' in url else '?'}{pairs}" if pairs else url
+
+
+def merge(base: Any, changes: Any) -> Any:
+    """`changes` laid over `base`, object by object; anything else replaces."""
+    if isinstance(base, dict) and isinstance(changes, dict):
+        return {**base, **{key: merge(base.get(key), value) for key, value in changes.items()}}
+    return base if changes in (None, {}) else changes
+
+
+def _encode_body(json: Any, form: Mapping[str, Any] | None) -> tuple[bytes, dict[str, str]]:
+    if form is not None:
+        return urlencode(_strings(form)).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    if json is not None:
+        return orjson.dumps(json, option=orjson.OPT_NON_STR_KEYS), {"Content-Type": "application/json"}
+    return b"", {}
+
+
+def _parse(body: bytes, content_type: str) -> tuple[Any, bool, str]:
+    """Data, whether the careful parser was needed, and why there is no data."""
+    if not body.strip():
+        return None, False, ""
+    charset = content_type.lower().partition("charset=")[2].split(";")[0].strip(' "')
+    try:
+        if charset not in ("", "utf-8", "utf8", "us-ascii"):
+            body = body.decode(charset).encode()
+        data, careful = parse_json(body.removeprefix(b"\xef\xbb\xbf"))
+        return data, careful, ""
+    except (ValueError, LookupError, RecursionError) as error:
+        if content_type.lower().startswith("text/plain"):
+            return None, False, ""
+        return None, False, f"it is not whole JSON ({str(error) or 'nested too deeply'})"
