@@ -1,0 +1,1 @@
+"""Four simulated systems of an invented firm: real HTTP on loopback, standard library only, no Django."""
