@@ -32,9 +32,22 @@ class ConnectionKind(ModelKind):
         given = document.get("secrets") or {}
         found = self.get(document["slug"])
         stored = found.secrets if found else {}
-        shown = {n: secrets.compare(document["slug"], n, v, stored.get(n)) for n, v in sorted(given.items())}
+        known = {n: v for n, v in sorted(given.items()) if n in stored or secrets.value_of(v) is not None}
+        shown = {n: secrets.compare(document["slug"], n, v, stored.get(n)) for n, v in known.items()}
         kept = {n: secrets.placeholder(document["slug"], n) for n in sorted(stored) if n not in given}
-        return super().normal({**document, "secrets": {**shown, **kept}} if shown or kept else document)
+        rest = {name: value for name, value in document.items() if name != "secrets"}
+        return super().normal({**rest, "secrets": {**shown, **kept}} if shown or kept else rest)
+
+    def notes(self, document: Document) -> list[str]:
+        """Secrets that the document names and nobody has given a value yet."""
+        found = self.get(document["slug"])
+        stored = found.secrets if found else {}
+        return [
+            f"Connection {document['slug']}: the secret {name!r} is not set. Set {secrets.variable_of(value)} and apply "
+            "again, or enter it on the connection's page."
+            for name, value in (document.get("secrets") or {}).items()
+            if name not in stored and secrets.value_of(value) is None
+        ]
 
     def before_save(self, found: Connection, document: Document) -> None:
         found.protocol = protocol_of(document)

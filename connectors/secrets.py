@@ -23,6 +23,12 @@ def variable(name: str) -> str:
     return "HUB_SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
+def variable_of(given: str) -> str:
+    """The environment variable of a placeholder."""
+    match = PLACEHOLDER.match(given)
+    return variable(match[1]) if match else ""
+
+
 def value_of(given: str) -> str | None:
     """The secret's value; None when it is a placeholder whose variable is not set here."""
     match = PLACEHOLDER.match(given)
@@ -41,11 +47,11 @@ def resolve(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def compare(connection: str, name: str, given: str, stored: str | None) -> str:
-    """How a given secret reads in a plan: the exported form when nothing would change, else a word."""
+    """How a secret with a known value reads in a plan: the exported form when nothing would change, else a word."""
     value = value_of(given)
     if stored is not None and (value is None or value == stored):
         return placeholder(connection, name)
-    return "(not set)" if value is None else "(new value)"
+    return "(new value)"
 
 
 def problems(given: Mapping[str, object]) -> list[tuple[str, str]]:

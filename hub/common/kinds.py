@@ -162,6 +162,9 @@ class ModelKind:
         assert isinstance(column, models.Field)
         setattr(found, item.column, document.get(item.name, column.get_default()))
 
+    def notes(self, document: Document) -> list[str]:
+        return []
+
     def impact(self, slug: str) -> list[tuple[str, str]]:
         return []
 

@@ -54,6 +54,9 @@ class Kind(Protocol):
     def diff(self, document: Document) -> list[Change]:
         """What applying the document would change; empty when nothing."""
 
+    def notes(self, document: Document) -> list[str]:
+        """Sentences about what a person still has to do, e.g. a secret without a value."""
+
     def apply(self, document: Document, *, by: Any) -> None:
         """Create or change the object. Runs inside the caller's transaction."""
 

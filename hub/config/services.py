@@ -33,11 +33,13 @@ class Plan:
 
     steps: list[Step] = field(default_factory=list)
     unchanged: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def as_data(self) -> dict[str, Any]:
         return {
             "changes": len(self.steps),
             "unchanged": self.unchanged,
+            "notes": self.notes,
             "steps": [
                 {
                     "action": step.action,
@@ -65,6 +67,7 @@ def plan(path: Path) -> Plan:
     result = Plan()
     for source in sources:
         name, slug = source.name
+        result.notes += kind(name).notes(source.document)
         changes = kind(name).diff(source.document)
         if not changes:
             result.unchanged += 1

@@ -49,6 +49,7 @@ class Parcel:
     body: Record = field(default_factory=dict)
     hash: bytes = b""
     error: HubError | None = None
+    is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
 
     @property
     def is_unchanged(self) -> bool:
@@ -99,7 +100,7 @@ class OutboundRun:
         return pack(self.plan, due)
 
     def _deliver(self, connector: Connector, parcels: list[Parcel]) -> None:
-        sending = [p for p in parcels if p.error is None and not p.is_unchanged]
+        sending = [p for p in parcels if p.error is None and not p.is_unchanged and not p.is_unwanted]
         batch_id = self._intend(parcels, sending)
         started = time.perf_counter()
         outcomes = self._send(connector, sending, batch_id)
@@ -202,6 +203,8 @@ class OutboundRun:
         settlement = Settlement(due.record_id, due.version, DeliveryState.DELIVERED)
         if parcel.error is not None:
             self._fail(settlement, entry, parcel.error)
+        elif parcel.is_unwanted:
+            settlement.state = DeliveryState.DISCARDED
         elif parcel.is_unchanged:
             settlement.hash = parcel.hash
         elif answer is None:
@@ -325,7 +328,10 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
             parcel.body = result
         else:
             parcel.error = result.error
-    _resolve(plan, [p for p in parcels if p.error is None])
+    subscriber = subscriber_of(plan.sync)
+    for parcel in parcels:
+        parcel.is_unwanted = not subscriber.wants(parcel.due.body)
+    _resolve(plan, [p for p in parcels if p.error is None and not p.is_unwanted])
     for parcel in parcels:
         if parcel.error is None:
             parcel.hash = hashlib.blake2b(json_bytes(parcel.body), digest_size=16).digest()

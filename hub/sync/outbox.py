@@ -82,16 +82,14 @@ def enqueue_changed(
             " select %s, u.id, u.version, u.cause, now(), 1, 0"
             " from unnest(%s::bigint[], %s::int[], %s::bigint[]) u(id, version, cause)"
             " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
-            " next_at = now(), attempts = 0, state = case when d.state in (%s, %s) then d.state else excluded.state end",
+            " next_at = now(), attempts = 0, state = case when d.state = %s then d.state else excluded.state end",
             [
                 subscriber.sync_id,
-                DeliveryState.PENDING,
                 [r[0] for r in wanted],
                 [r[1] for r in wanted],
                 [r[3] for r in wanted],
-                # Doubt is not resolved by a newer version, and a person's hold stands.
+                # Doubt about an older version is not resolved by a newer one.
                 int(DeliveryState.UNSURE),
-                int(DeliveryState.HELD),
             ],
         )
         rung.add(subscriber.sync_id)

@@ -41,12 +41,18 @@ class Command(BaseCommand):
 
     def plan(self, path: Path, *, as_json: bool) -> None:
         found = services.plan(path)
+        self._note(found)
         self._say(found.as_data(), _in_words(found), as_json)
         sys.exit(2 if found.steps else 0)
 
     def apply(self, path: Path, *, as_json: bool) -> None:
         done = services.apply(path)
+        self._note(done)
         self._say(done.as_data(), f"{_in_words(done)}\nApplied.", as_json)
+
+    def _note(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self.stderr.write(note)
 
     def _say(self, data: dict[str, Any], words: str, as_json: bool) -> None:
         self.stdout.write(json.dumps(data, default=str) if as_json else words)
