@@ -7,13 +7,11 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
 
 from hub.accounts.models import Domain, User
 from hub.accounts.roles import ROLE_CHOICES
 from hub.accounts.services import Grant
-
-NEW_PASSWORD = {"autocomplete": "new-password"}
 
 
 class SignInForm(AuthenticationForm):
@@ -38,8 +36,8 @@ class PasswordMixin(forms.Form):
 
     password = forms.CharField(
         strip=False,
-        widget=forms.PasswordInput(attrs=NEW_PASSWORD),
-        help_text=" ".join(password_validators_help_texts()),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 12 characters: not your name or address, and not a common password.",
     )
 
     def person(self) -> User | None:

@@ -37,6 +37,11 @@ def people(*, services: bool) -> QuerySet[User]:
     )
 
 
+def is_more_than_one() -> bool:
+    """Whether anybody besides the first person has an account."""
+    return User.objects.filter(is_service=False)[1:2].exists()
+
+
 def find_people(rows: QuerySet[User], text: str) -> QuerySet[User]:
     """Those whose name or e-mail contains the text."""
     return rows.filter(Q(name__icontains=text) | Q(email__icontains=text)) if text else rows

@@ -1,7 +1,8 @@
 from django.urls import path
 
-from hub.accounts import people, views
-from hub.common import nav
+from hub.accounts import people, queries, views
+from hub.common import home, nav
+from hub.common.home import Step
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
 
@@ -28,3 +29,14 @@ urlpatterns = [
 ]
 
 nav.register(Entry("Build", "Settings", "accounts:settings", icon="settings", order=90))
+home.step(
+    Step(
+        order=80,
+        title="Invite your colleagues",
+        detail="An approver first: nobody approves their own changes.",
+        url_name="accounts:person_new",
+        action="Invite a person",
+        permission="access.manage",
+        is_done=lambda request: queries.is_more_than_one(),
+    )
+)
