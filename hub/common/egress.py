@@ -102,8 +102,15 @@ def open_socket(
 
 
 def _connect(address: str, port: int, timeout_seconds: float) -> socket.socket:
-    connection = socket.create_connection((address, port), timeout=timeout_seconds)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # not create_connection(), which would ask the resolver again
+    connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout_seconds)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.connect((address, port))
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 
