@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid5
@@ -16,7 +16,7 @@ from connectors.simulators.firm import Firm
 from connectors.simulators.ids import erp_id
 from connectors.simulators.messages import Refusal, Reply, Request
 from connectors.simulators.planted import Stamped
-from connectors.simulators.tables import ObjectType, Problem, Row, Table
+from connectors.simulators.tables import Field, ObjectType, Problem, Row, Table
 from connectors.simulators.tokens import TokenBook
 
 CLIENT_ID, CLIENT_SECRET = "4c1b8a70-0d5e-4d7e-9a42-5e1f6f4f9d10", "demo-erp-secret"
@@ -248,6 +248,8 @@ class ErpSimulator(Simulator):
             raise Refusal("malformed", "The body must be an object.")
         if not table.kind.writable:
             raise Refusal("method", f"Entries of {table.kind.name} are made by posting only.")
+        if "ieee754compatible=true" in request.headers.get("content-type", "").lower().replace(" ", ""):
+            return {name: _from_text(table.kind.field(name), value) for name, value in body.items()}
         return body
 
     def _invoice_totals(self, values: Row, lines: list[Row]) -> Row:
@@ -269,6 +271,16 @@ class ErpSimulator(Simulator):
             net = _number(line, "quantity") * _number(line, "unitPrice")
             place = {"documentNumber": invoice["number"], "sequence": sequence * 10_000, "netAmount": net}
             self.insert(table.kind, values | place)
+
+
+def _from_text(field: Field | None, value: Any) -> Any:
+    """With IEEE754Compatible=true, OData writes decimals as text, so that no digit is lost."""
+    if field is None or field.type != "decimal" or not isinstance(value, str):
+        return value
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return value
 
 
 def _number(line: Row, name: str) -> Decimal:

@@ -16,6 +16,12 @@ from connectors.simulators.server import Landscape
 TODAY = date(2026, 11, 24)
 # Loopback speaks no TLS; without this every client would load all certificates of the machine.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+SECRETS = {
+    "crm": {"client_secret": crm.CLIENT_SECRET},
+    "psa": {"token": psa.TOKEN},
+    "hris": {"api_key": hris.API_KEY},
+    "erp": {"client_secret": erp.CLIENT_SECRET},
+}
 
 
 @pytest.fixture(scope="session")

@@ -165,6 +165,15 @@ def test_finance_refuses_bad_time(systems: Controls, fields: dict[str, Any], cod
     assert systems.erp.state("timeRegistrationEntries") == []
 
 
+def test_decimals_may_come_as_text_when_the_content_type_says_so(systems: Controls) -> None:
+    headers = {"Content-Type": "application/json;IEEE754Compatible=true"}
+    with erp_client(systems) as client:
+        good = client.post("/timeRegistrationEntries", json=_time(quantity="7.25"), headers=headers)
+        bad = client.post("/timeRegistrationEntries", json=_time(quantity="many"), headers=headers)
+    assert b'"quantity": 7.25' in good.content
+    assert bad.json()["error"]["code"] == "Application_InvalidValue"
+
+
 def test_time_is_taken_once_per_external_reference(systems: Controls) -> None:
     with erp_client(systems) as client:
         client.post("/timeRegistrationEntries", json=_time()).raise_for_status()
