@@ -71,7 +71,7 @@ def declaration_of(connection: Connection) -> catalog.Declaration | None:
 def spec_fields(*, catalogue: str, protocol: str, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The form fields of a kind of connection: the declaration's own, else the protocol's."""
     declaration = _declaration(catalogue, config)
-    return dict(declaration.config) if declaration else registry.protocols()[protocol].spec()
+    return declaration.fields() if declaration else registry.protocols()[protocol].spec()
 
 
 def protocol_of(document: Document) -> str:

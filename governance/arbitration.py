@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Body = dict[str, Any]
-EMPTY = (None, "", [], {})
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)

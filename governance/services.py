@@ -81,7 +81,7 @@ def remove_field(*, contract: Contract, name: str, by: Any) -> ContractVersion:
 
 def _copy(contract: Contract) -> Schema:
     active = contract.versions.filter(status=ContractVersion.Status.ACTIVE).first()
-    schema = dict(active.schema) if active else {"type": "object", "properties": {}}
+    schema: Schema = dict(active.schema) if active else {"type": "object", "properties": {}}
     schema["properties"] = dict(schema.get("properties", {}))
     schema["required"] = list(schema.get("required", []))
     return schema

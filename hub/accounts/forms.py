@@ -17,7 +17,7 @@ from hub.accounts.services import Grant
 class SignInForm(AuthenticationForm):
     """The same sentence for an unknown address, a wrong password and an account that is switched off."""
 
-    error_messages: ClassVar[dict[str, Any]] = {
+    error_messages = {
         "invalid_login": "This e-mail address and password do not belong together, or the account is switched off.",
         "inactive": "This e-mail address and password do not belong together, or the account is switched off.",
     }
@@ -65,7 +65,7 @@ class SetupForm(PasswordMixin):
         label="Your name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    field_order: ClassVar[list[str]] = ["code", "name", "email", "password"]
+    field_order = ["code", "name", "email", "password"]
 
     def person(self) -> User | None:
         return User(email=self.cleaned_data.get("email", ""), name=self.cleaned_data.get("name", ""))
@@ -88,7 +88,7 @@ class PasswordForm(WelcomeForm):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-    field_order: ClassVar[list[str]] = ["current", "password"]
+    field_order = ["current", "password"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -152,14 +152,14 @@ class GrantsMixin(forms.Form):
 class PersonForm(GrantsMixin):
     name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    field_order: ClassVar[list[str]] = ["name", "email"]
+    field_order = ["name", "email"]
 
 
 class ServiceForm(GrantsMixin):
     name = forms.SlugField(
         max_length=60, help_text="Letters, digits and hyphens, for example billing-exporter.", widget=forms.TextInput
     )
-    field_order: ClassVar[list[str]] = ["name"]
+    field_order = ["name"]
 
 
 class RolesForm(GrantsMixin):

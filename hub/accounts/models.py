@@ -208,6 +208,7 @@ class SetupCode(models.Model):
 class ApiToken(AbstractAuthToken):
     """A program's key. The secret is shown once and kept as a hash; `token_key` is its recognisable beginning."""
 
+    user = models.ForeignKey(User, models.CASCADE, related_name="auth_token_set")
     uid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(max_length=80)
     is_read_only = models.BooleanField(default=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -31,7 +32,7 @@ COLUMNS = [
 
 
 @requires("access.view")
-def people_list(request: HttpRequest, fmt: str = "") -> HttpResponse:
+def people_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
     """Everybody with an account; ?view=services shows the service accounts instead."""
     services_only = request.GET.get("view") == "services"
     bar = FilterBar(request, keys={}, hint="Name or e-mail")

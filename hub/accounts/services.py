@@ -158,7 +158,8 @@ def _save_roles(user: User, wanted: set[Grant], *, by: User | None) -> None:
 
 
 def _signed(row: RoleAssignment, by: User | None) -> RoleAssignment:
-    row._history_user = by
+    """Tell simple-history who makes the change."""
+    vars(row)["_history_user"] = by
     return row
 
 

@@ -109,13 +109,14 @@ def settings_index(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    form = ProfileForm(request.POST or None, instance=request.user)
+    me = _me(request)
+    form = ProfileForm(request.POST or None, instance=me)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:profile")
     if form.is_bound:
-        request.user.refresh_from_db()
+        me.refresh_from_db()
     return render(request, "accounts/profile.html", {"form": form}, status=422 if form.is_bound else 200)
 
 

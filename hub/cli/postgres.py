@@ -59,7 +59,7 @@ class EmbeddedPostgres:
         if not (cluster / "PG_VERSION").exists():
             self._initdb(programs, cluster)
         self._end_leftover(cluster)
-        self._log = open(self.data / "postgres.log", "ab")
+        self._log = open(self.data / "postgres.log", "ab")  # noqa: SIM115 - stays open as long as we run
         options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         command = [str(programs / "postgres"), "-D", str(cluster), "-k", str(self.sockets), *options]
         # SIGINT is PostgreSQL's fast shutdown: sessions are cut, nothing is lost.

@@ -77,7 +77,7 @@ def needs_embedded() -> bool:
 
 def claim(data: Path) -> Services | None:
     """Become the owner of the data folder, or None when another process is."""
-    lock = open(data / "hub.lock", "a+")
+    lock = open(data / "hub.lock", "a+")  # noqa: SIM115 - stays open as long as we run
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

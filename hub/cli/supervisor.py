@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -49,7 +50,8 @@ def children(host: str, port: int) -> list[Child]:
     workers = os.environ.get("HUB_WEB_WORKERS", "2")
     concurrency = os.environ.get("HUB_WORKER_CONCURRENCY", "2")
     web = [python, "-m", "gunicorn", "hub.wsgi", "-k", "gthread", "-w", workers, "--threads", "8"]
-    web += ["-b", f"{host}:{port}", "--access-logfile", "/dev/null", "--graceful-timeout", "1", "--timeout", "60"]
+    web += ["-b", f"{host}:{port}", "--no-control-socket", "--access-logfile", "/dev/null"]
+    web += ["--graceful-timeout", "1", "--timeout", "60"]
     worker = [python, "-m", "celery", "-A", "hub", "worker", "-Q", QUEUES, "-c", concurrency, "--loglevel", "WARNING"]
     worker += ["-n", "worker@%h", "--without-gossip", "--without-mingle"]
     beat = [python, "-m", "celery", "-A", "hub", "beat", "--loglevel", "WARNING", "-s", str(data_dir() / "beat")]
@@ -99,13 +101,33 @@ class Supervisor:
             self.services.start()
             migrate()
             self._collect_static()
-            self.running = children(self.host, self.port)
-            for child in self.running:
-                child.start(self.services.data)
+            for child in children(self.host, self.port):
+                self._launch(child)
+            self._launch_simulators()
             self._welcome()
+            self._load_demo()
             self._watch()
         finally:
             self._stop()
+
+    def _launch(self, child: Child) -> None:
+        self.running.append(child)
+        child.start(self.services.data)
+
+    def _launch_simulators(self) -> bool:
+        """The demo firm's systems, when this hub has one; started once."""
+        settings = self.services.data / "demo.json"
+        if not settings.exists() or any(child.name == "simulators" for child in self.running):
+            return False
+        demo = json.loads(settings.read_text())
+        command = [sys.executable, "-m", "connectors.simulators.server", "--base-port", str(demo["base_port"])]
+        command += ["--profile", demo["profile"], "--seed", str(demo["seed"]), "--today", demo["today"]]
+        self._launch(Child("simulators", command, "engine"))
+        return True
+
+    def _load_demo(self) -> None:
+        if self._launch_simulators():
+            self._manage("demo", "load")
 
     def _watch(self) -> None:
         while not self.stopping.wait(RESTART_PAUSE_SECONDS):

@@ -52,7 +52,7 @@ class EmbeddedValkey:
             "loglevel": "warning",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        self._log = open(self.data / "valkey.log", "ab")
+        self._log = open(self.data / "valkey.log", "ab")  # noqa: SIM115 - stays open as long as we run
         self.child = spawn([str(_binary()), *arguments], log=self._log.fileno(), death_signal=signal.SIGTERM)
         self._wait()
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.urls import URLPattern, URLResolver, get_resolver
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from hub.common.permissions import (
@@ -55,9 +54,8 @@ def _undeclared(pattern: URLPattern) -> Error:
 
 
 def _unenforced(pattern: URLPattern) -> Error:
-    default = ", ".join(item.__name__ for item in api_settings.DEFAULT_PERMISSION_CLASSES)
     return Error(
         f"The API view behind {str(pattern.pattern)!r} ({pattern.lookup_str}) has a permission that nothing enforces.",
-        hint=f"Add HasHubPermission to its permission_classes (the default is: {default}).",
+        hint="Add HasHubPermission to its permission_classes, or leave them out: it is the default.",
         id="hub.E002",
     )

@@ -43,7 +43,7 @@ def decrypt(token: bytes) -> Any:
         ) from None
 
 
-class EncryptedJSONField(models.BinaryField):
+class EncryptedJSONField(models.BinaryField[dict[str, Any], dict[str, Any]]):
     """A JSON object that is ciphertext in the database, in dumps and in backups. Cannot be filtered by."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

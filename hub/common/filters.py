@@ -66,7 +66,7 @@ class FilterBar:
     @property
     def kept(self) -> list[tuple[str, str]]:
         """Parameters that sending the bar must not lose, such as the page size."""
-        return [(key, value) for key, value in self._request.GET.items() if key in ("size", "view", "sort")]
+        return [(key, str(value)) for key, value in self._request.GET.items() if key in ("size", "view", "sort")]
 
     @property
     def input_value(self) -> str:

@@ -22,7 +22,7 @@ class HtmxRequest(HttpRequest):
 
 def wants_fragment(request: HttpRequest) -> bool:
     """True when htmx asked for a part of the page; boosted links and history restores want the whole."""
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from hub.common.errors import ConfigError, HubError
@@ -102,15 +102,14 @@ class ModelKind:
     def _check(self, item: Attr, document: Document) -> list[Problem]:
         if item.name not in document:
             return []
+        column = self.model._meta.get_field(item.column)
+        assert isinstance(column, models.Field)
         try:
-            column = self.model._meta.get_field(item.column)
-            assert isinstance(column, models.Field)
             column.clean(document[item.name], None)
-        except (ValidationError, FieldDoesNotExist) as error:
+        except ValidationError as error:
             if column.blank and document[item.name] in column.empty_values:
                 return []
-            messages = error.messages if isinstance(error, ValidationError) else [str(error)]
-            return [Problem(item.name, f"{document[item.name]!r}: {message}") for message in messages]
+            return [Problem(item.name, f"{document[item.name]!r}: {message}") for message in error.messages]
         return []
 
     def references(self, document: Document) -> list[tuple[str, str, str]]:

@@ -18,7 +18,8 @@ from typing import Any, Generic, TypeVar
 import orjson
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 M = TypeVar("M", bound=Model)
@@ -95,7 +96,7 @@ def _seek(rows: QuerySet[Any], order: Sequence[str], cursor: str) -> Q | None:
     """
     try:
         texts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        values = [_field(rows, name).to_python(text) for name, text in zip(order, texts, strict=True)]
+        values = [_field(rows, name).to_python(str(text)) for name, text in zip(order, texts, strict=True)]
     except (ValueError, TypeError, binascii.Error, ValidationError, FieldDoesNotExist, AttributeError):
         return None
     seek, equal = Q(), Q()
@@ -119,7 +120,7 @@ def _field(rows: QuerySet[Any], name: str) -> Any:
     return model._meta.pk if last == "pk" else model._meta.get_field(last)
 
 
-def list_urls(route: str, view: Callable[..., HttpResponse], name: str) -> list[URLPattern]:
+def list_urls(route: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
     """The list's address and its export twins, `runs/` and `runs.csv`; the view gets `fmt`, "" or csv or json."""
     twin = rf"^{route.rstrip('/')}\.(?P<fmt>csv|json)$"
     return [path(route, view, {"fmt": ""}, name=name), re_path(twin, view, name=f"{name}_export")]

@@ -57,6 +57,7 @@ EXACT = decimal.Context(
     traps=[decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
 )
 _WIDE = decimal.Context(prec=4 * MAX_DIGITS, traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow])
+_MODES: dict[str, str | None] = {"": None, **ROUNDINGS}
 _UNITS = tuple(Decimal(1).scaleb(-digits) for digits in range(MAX_DIGITS + 1))
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -80,7 +81,7 @@ def parse_decimal(value: Any) -> Decimal:
 
 def _parse_text(value: str) -> Decimal:
     text = value.strip()
-    if not _NUMBER.fullmatch(text):
+    if len(text) > 4 * MAX_DIGITS or not _NUMBER.fullmatch(text):
         raise _not_a_number(value)
     return _bounded(Decimal(text), value)
 
@@ -90,19 +91,21 @@ _parse_short = lru_cache(maxsize=8192)(_parse_text)
 
 
 def _not_a_number(value: Any) -> RecordError:
-    return RecordError(
-        f"{shown(value)} is not a number.", code="NUMBER", fix="Send digits with a point, such as 1250.00."
-    )
+    return RecordError(f"{shown(value)} is not a number.", code="NUMBER", fix="Send digits with a point: 1250.00.")
 
 
 def _bounded(number: Decimal, value: Any) -> Decimal:
     if not number.is_finite():
         raise RecordError(f"{shown(value)} is not a finite number.", code="NUMBER")
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    if exponent < -MAX_DIGITS or (number and number.adjusted() >= MAX_DIGITS):
-        raise RecordError(f"{shown(value)} has more than {MAX_DIGITS} digits.", code="NUMBER")
-    return number if number else number.quantize(_UNITS[max(-exponent, 0)], context=_WIDE)
+    if not -MAX_DIGITS <= number.adjusted() < MAX_DIGITS:
+        if number:
+            raise _too_long(value)
+        return Decimal(0)
+    return number
+
+
+def _too_long(value: Any) -> RecordError:
+    return RecordError(f"{shown(value)} has more than {MAX_DIGITS} digits.", code="NUMBER", fix="Correct the number.")
 
 
 def decimal_text(number: Decimal) -> str:
@@ -121,7 +124,10 @@ def shown(value: Any, limit: int = 60) -> str:
 
 def quantize(number: Decimal, digits: int, rounding: RoundingOrExact = "") -> Decimal:
     """`number` with exactly `digits` decimals. Without a rounding, losing a digit raises RecordError."""
-    result = number.quantize(_UNITS[digits], ROUNDINGS.get(rounding), _WIDE)
+    try:
+        result = number.quantize(_UNITS[digits], _MODES[rounding], _WIDE)
+    except decimal.InvalidOperation:
+        raise _too_long(number) from None
     if not rounding and result != number:
         raise RecordError(
             f"{decimal_text(number)} has more than {digits} decimals and no rounding is named.",

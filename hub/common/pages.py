@@ -60,7 +60,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Uses nothing that could fail again: no database, no person, no navigation."""
     request_id = str(getattr(request, "request_id", ""))
     try:
-        body = render_to_string("500.html", {"request_id": request_id})
+        body: str = render_to_string("500.html", {"request_id": request_id})
     except Exception:
         body = f"<h1>Something went wrong</h1><p>The error is in the log. {escape(request_id)}</p>"
     return HttpResponse(body, status=500)

@@ -47,8 +47,8 @@ signed_in = requires(SIGNED_IN)
 
 def declare(urls: Any, permission: str) -> Any:
     """Declare one permission for every view of a third-party URL module; takes and returns what `path()` accepts."""
-    patterns = urls[0] if isinstance(urls, tuple) else urls
-    for pattern in iter_patterns(getattr(patterns, "urlpatterns", patterns)):
+    module: Any = urls[0] if isinstance(urls, tuple) else urls
+    for pattern in iter_patterns(getattr(module, "urlpatterns", module)):
         setattr(pattern.callback, ATTRIBUTE, permission)
     return urls
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ def hold(
     sync_id: int,
     problems: Sequence[tuple[Problem, int]],
     *,
-    entity_ids: dict[str, int],
+    entity_ids: Mapping[str, int],
     money: tuple[str, str],
 ) -> None:
     """Keep records with their reasons; (problem, ledger id). The same record again replaces its row, first_at stays."""

@@ -91,7 +91,7 @@ def load_plan(sync: Sync, *, run: Run | None = None, rules: list[dict[str, Any]]
             parsed,
             value_maps=maps,
             time_zone=stream.time_zone,
-            direction=sync.direction,
+            direction="in" if sync.direction == "in" else "out",
             today=business_today(),
         ),
         contract=contract,

@@ -1,0 +1,1 @@
+"""Benchmarks: the hub beside a hand-written path and the bare limit, in one run on one machine."""
