@@ -61,7 +61,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # knox is untyped
     """A person, or a service that calls the API. The e-mail address is the name to sign in with, in lower case."""
 
     class Theme(models.TextChoices):
@@ -208,7 +208,6 @@ class SetupCode(models.Model):
 class ApiToken(AbstractAuthToken):
     """A program's key. The secret is shown once and kept as a hash; `token_key` is its recognisable beginning."""
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="auth_token_set")
     uid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(max_length=80)
     is_read_only = models.BooleanField(default=False)
