@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from governance.ordered_json import OrderedJSONField
+
 
 class Entity(models.Model):
     """A business object that the hub keeps: customer, project, time entry, …"""
@@ -61,7 +63,8 @@ class ContractVersion(models.Model):
     contract = models.ForeignKey(Contract, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
-    schema = models.JSONField()
+    # Fields stand in the order of their author; the parts of a key are joined in that order.
+    schema = OrderedJSONField()
     note = models.TextField(blank=True)
     created_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

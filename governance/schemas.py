@@ -11,6 +11,24 @@ import jsonschema_rs
 Schema = dict[str, Any]
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
+# Values of these fields are shown only to people who may reveal them, and never leave the body of a record.
+MASKED = ("confidential", "restricted")
+# Formats that are checked; any other would be a promise that nobody keeps.
+FORMATS = ("decimal", "period", "currency", "date", "date-time", "time", "duration", "email", "uri", "uuid", "regex")
+TYPE_WORDS = {
+    "string": "text",
+    "decimal": "decimal number",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "yes or no",
+    "date": "date",
+    "date-time": "date and time",
+    "period": "period",
+    "currency": "currency",
+    "email": "e-mail address",
+    "array": "list",
+    "object": "structure",
+}
 # Markers whose value is promoted to a column of CanonicalRecord.
 PROMOTED = {
     "x-legal-entity": "legal_entity",
@@ -36,6 +54,20 @@ class Field:
     ref: str = ""
     classification: str = "internal"
     spec: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def type_word(self) -> str:
+        """The type as people say it: `choice of 4` where the values are listed."""
+        return f"choice of {len(self.enum)}" if self.enum else TYPE_WORDS.get(self.type, self.type)
+
+    @property
+    def currency(self) -> str:
+        """The field that holds the currency of this amount; empty when it is no amount."""
+        return str(self.spec.get("x-money") or "")
+
+    @property
+    def is_masked(self) -> bool:
+        return self.classification in MASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +96,7 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
         required=required or bool(spec.get("x-key")),
         description=spec.get("description", ""),
         example=str(examples[0]) if examples else "",
-        enum=tuple(str(value) for value in spec.get("enum") or ()),
+        enum=tuple(str(value) for value in spec.get("enum") or () if value is not None),
         is_key=bool(spec.get("x-key")),
         ref=spec.get("x-ref", ""),
         classification=spec.get("x-classification", "internal"),
@@ -82,7 +114,7 @@ def field_type(spec: Mapping[str, Any]) -> str:
 
 def markers_of(schema: Schema) -> Markers:
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties") or {}
-    money = next(((name, spec["x-money"]) for name, spec in properties.items() if spec.get("x-money")), ("", ""))
+    money = next(((n, s["x-money"]) for n, s in properties.items() if s.get("x-money") and not _is_masked(s)), ("", ""))
     return Markers(
         key=tuple(name for name, spec in properties.items() if spec.get("x-key")),
         refs=tuple((name, spec["x-ref"]) for name, spec in properties.items() if spec.get("x-ref")),
@@ -96,6 +128,15 @@ def markers_of(schema: Schema) -> Markers:
         currency=money[1] if isinstance(money[1], str) else "",
         fields=tuple(properties),
     )
+
+
+def _is_masked(spec: Mapping[str, Any]) -> bool:
+    return spec.get("x-classification") in MASKED
+
+
+def rules_of(schema: Schema) -> list[str]:
+    """The rules across several fields (`allOf`), in the words of their titles."""
+    return [str(rule.get("title") or rule) for rule in schema.get("allOf") or ()]
 
 
 def schema_problems(schema: Any) -> list[tuple[str, str]]:
@@ -114,15 +155,24 @@ def _marker_problems(schema: Schema) -> Iterator[tuple[str, str]]:
     if not isinstance(properties, dict) or not properties:
         yield "properties", "A contract needs at least one property."
         return
+    if plain := [name for name, spec in properties.items() if not isinstance(spec, dict)]:
+        yield f"properties.{plain[0]}", "Write what the field looks like, for example `type: string`."
+        return
     if not any(spec.get("x-key") for spec in properties.values()):
         yield "properties", "No property is marked `x-key: true`, so records could not be told apart."
     for name, spec in properties.items():
-        where = f"properties.{name}"
-        if spec.get("x-classification", "internal") not in CLASSIFICATIONS:
-            yield f"{where}.x-classification", f"Use one of: {', '.join(CLASSIFICATIONS)}."
-        money = spec.get("x-money")
-        if money and money not in properties:
-            yield f"{where}.x-money", f"There is no property {money!r} that could hold the currency."
+        yield from _property_problems(name, spec, properties)
     for name in schema.get("required") or ():
         if name not in properties:
             yield "required", f"There is no property {name!r}."
+
+
+def _property_problems(name: str, spec: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    where = f"properties.{name}"
+    if spec.get("x-classification", "internal") not in CLASSIFICATIONS:
+        yield f"{where}.x-classification", f"Use one of: {', '.join(CLASSIFICATIONS)}."
+    money = spec.get("x-money")
+    if money and money not in properties:
+        yield f"{where}.x-money", f"There is no property {money!r} that could hold the currency."
+    if spec.get("format", "date") not in FORMATS:
+        yield f"{where}.format", f"There is no format {spec['format']!r}. Use one of: {', '.join(FORMATS)}."

@@ -15,6 +15,7 @@ from hub.common.errors import HubError
 
 # These read files only.
 WITHOUT_SERVICES = {"help", "check", "makemigrations", "collectstatic", "connector", "version", "compilemessages"}
+AS_OWNER = {"migrate", "prepare", "flush", "dbshell"}
 # These must never touch the user's data: they get a hub of their own that is thrown away.
 SCRATCH = {("bench",), ("chaos",), ("security",), ("demo", "check"), ("demo", "scenario")}
 
@@ -46,20 +47,20 @@ def _dispatch(argv: list[str]) -> None:
 
 def _with_services(argv: list[str]) -> None:
     with running_services() as started:
-        os.environ.setdefault("HUB_DB_ROLE", "owner" if argv[1] in {"migrate", "flush", "dbshell"} else "engine")
-        if started and argv[1] != "migrate":
+        os.environ.setdefault("HUB_DB_ROLE", "owner" if argv[1] in AS_OWNER else "engine")
+        if started and argv[1] not in {"migrate", "prepare"}:
             migrate()
         _execute(argv)
 
 
 def migrate() -> None:
-    """Bring the schema up to date as the owner, in a process of its own: settings are read once per process."""
+    """Bring schema and shipped model up to date as the owner, in a process of its own: settings are read once."""
     import subprocess
 
-    command = [sys.executable, str(Path(sys.argv[0]).resolve()), "migrate", "--verbosity", "0", "--no-input"]
+    command = [sys.executable, str(Path(sys.argv[0]).resolve()), "prepare", "--verbosity", "0"]
     done = subprocess.run(command, env={**os.environ, "HUB_DB_ROLE": "owner"}, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"The database could not be migrated: {done.stderr.strip()}")
+        sys.exit(f"The database could not be prepared: {done.stderr.strip()}")
 
 
 def _execute(argv: list[str]) -> None:
