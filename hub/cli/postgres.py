@@ -192,14 +192,24 @@ def _reachable(install: Path, data: Path, user: tuple[int, int]) -> tuple[Path, 
         return install, data
     base = Path("/var/lib/syncline")
     base.mkdir(mode=0o755, exist_ok=True)
-    programs = base / f"{install.parent.name}-{install.name}"
-    if not programs.exists():
-        partial = base / f".{programs.name}.{os.getpid()}"
-        shutil.copytree(install, partial, symlinks=True)
-        partial.rename(programs)
+    programs = _copied(install, base)
     folder = base / hashlib.sha256(str(data).encode()).hexdigest()[:16]
     folder.mkdir(mode=0o711, exist_ok=True)
     return programs, folder
+
+
+def _copied(install: Path, base: Path) -> Path:
+    """The programs and the libraries that they find beside their package, copied once for each version of the wheel."""
+    libraries = install.parent.with_name(f"{install.parent.name}.libs")
+    digest = hashlib.sha256("".join(sorted(p.name for p in libraries.glob("*"))).encode()).hexdigest()[:12]
+    place = base / f"programs-{digest}"
+    if not place.exists():
+        partial = base / f".partial-{os.getpid()}"
+        shutil.copytree(install, partial / install.parent.name / install.name, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        partial.rename(place)
+    return place / install.parent.name / install.name
 
 
 def _can_enter(folder: Path, user: tuple[int, int]) -> bool:
