@@ -59,13 +59,18 @@ class SetupForm(PasswordMixin):
         label="Set-up code",
         max_length=40,
         help_text="Printed where the hub was started, for example XXXX-XXXX-XXXX.",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false", "autofocus": True}),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
     )
     name = forms.CharField(
         label="Your name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     field_order = ["code", "name", "email", "password"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        first = "name" if self.initial.get("code") else "code"
+        self.fields[first].widget.attrs["autofocus"] = True
 
     def person(self) -> User | None:
         return User(email=self.cleaned_data.get("email", ""), name=self.cleaned_data.get("name", ""))

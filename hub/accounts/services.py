@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError
 from django.db.transaction import atomic
@@ -38,8 +39,8 @@ class AccessError(HubError):
 
 
 def is_setup_open() -> bool:
-    """True while nobody can sign in yet; service accounts do not count."""
-    return not User.objects.filter(is_service=False).exists()
+    """True while nobody can sign in yet: service accounts, and people without a password, do not count."""
+    return not User.objects.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
 def issue_setup_code() -> str:
@@ -65,8 +66,10 @@ def complete_setup(*, code: str, email: str, password: str, name: str = "") -> U
     used = SetupCode.objects.select_for_update().filter(code_hash=_hash(code), expires_at__gt=timezone.now()).first()
     if used is None or not is_setup_open():
         raise AccessError(
-            "This code is not valid.", fix="Run `make run` again, or `manage.py setup_code`, for a new one."
+            "This code is not valid.", fix="Start the hub again, or run manage.py setup_code, for a new one."
         )
+    if User.objects.filter(email=email.lower()).exists():
+        raise AccessError(f"There is already an account for {email.lower()}.", fix="Choose another address.")
     used.delete()
     user = User.objects.create_user(email, password, name=name)
     _note(user, Event.CREATED, by=user, detail="with the set-up code")

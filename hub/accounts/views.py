@@ -67,7 +67,7 @@ def setup(request: HttpRequest) -> HttpResponse:
     """The first person of a new hub, with the code that was printed where the hub was started."""
     if not services.is_setup_open():
         return render(request, "accounts/setup_closed.html", status=404)
-    form = SetupForm(request.POST or None)
+    form = SetupForm(request.POST or None, initial={"code": request.GET.get("code", "")[:40]})
     if request.method == "POST" and form.is_valid() and (user := _first_person(form)):
         login(request, user, backend=BACKEND)
         messages.success(request, "Welcome. This hub is yours: you are its integration admin.")

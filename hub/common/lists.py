@@ -42,6 +42,11 @@ class KeysetPage(Generic[M]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes to choose from."""
+        return PAGE_SIZES
+
 
 def paginate(
     rows: QuerySet[M], request: HttpRequest, *, order: Sequence[str] = ("-id",), page_size: int = PAGE_SIZES[0]

@@ -57,6 +57,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "applied": "Applied",
     },
     "run": {
+        "run": "Running",
         "running": "Running",
         "reading": "Reading",
         "delivering": "Delivering",

@@ -92,6 +92,17 @@ def test_a_service_account_does_not_close_the_set_up() -> None:
     assert services.is_setup_open()
 
 
+def test_people_who_have_no_password_yet_do_not_close_the_set_up(client: Client, make_person: Any) -> None:
+    User.objects.create_user("nina@example.com")
+    assert services.is_setup_open()
+    answer = client.post("/setup/", {"code": issue_setup_code(), **GOOD, "email": "NINA@example.com"})
+    assert "already an account for nina@example.com" in answer.content.decode()
+
+
+def test_the_printed_address_fills_the_code_in(client: Client) -> None:
+    assert 'value="AAAA-BBBB-CCCC"' in client.get("/setup/?code=AAAA-BBBB-CCCC").content.decode()
+
+
 def test_the_command_prints_a_code_that_works(capsys: Any) -> None:
     call_command("setup_code")
     assert complete_setup(code=capsys.readouterr().out.strip(), email="a@example.com", password="x").pk
