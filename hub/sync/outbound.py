@@ -70,7 +70,7 @@ class OutboundRun:
     def work(self, *, deadline: float) -> bool:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
         with open_connection(self.plan.connection) as connector:
-            self.safety = safety_of(connector, self.plan)
+            self.safety = connector.safety(self.plan.stream)
             self._resolve_open_batch()
             self._take_up_missing()
             while True:
@@ -103,7 +103,7 @@ class OutboundRun:
         sending = [p for p in parcels if p.error is None and not p.is_unchanged and not p.is_unwanted]
         batch_id = self._intend(parcels, sending)
         started = time.perf_counter()
-        outcomes = self._send(connector, sending, batch_id)
+        outcomes = self._send(connector, sending)
         took = time.perf_counter() - started
         self.timings["target"] += took
         self._settle(parcels, outcomes, batch_id, micros=int(took * 1_000_000))
@@ -130,16 +130,12 @@ class OutboundRun:
         return batch_id
 
     # Call --------------------------------------------------------------------------------------------------
-    def _send(self, connector: Connector, sending: list[Parcel], batch_id: int) -> dict[int, WriteOutcome]:
+    def _send(self, connector: Connector, sending: list[Parcel]) -> dict[int, WriteOutcome]:
         """Outcome by canonical id. Never raises for the target's faults: each item gets its own outcome."""
-        outcomes: dict[int, WriteOutcome] = {}
-        size = max(connector.batch_size, 1)
-        for start in range(0, len(sending), size):
-            part = sending[start : start + size]
-            answers = self._call(connector, [self._item(parcel) for parcel in part])
-            for parcel, answer in zip(part, answers, strict=False):
-                outcomes[parcel.due.record_id] = answer
-        return outcomes
+        if not sending:
+            return {}
+        answers = self._call(connector, [self._item(parcel) for parcel in sending])
+        return {parcel.due.record_id: answer for parcel, answer in zip(sending, answers, strict=False)}
 
     def _item(self, parcel: Parcel) -> WriteItem:
         due = parcel.due
@@ -312,12 +308,6 @@ class OutboundRun:
             micros=0,
         )
         return {"read": len(rows), "failed": len(rows)}
-
-
-def safety_of(connector: Connector, plan: SyncPlan) -> str:
-    """The write-safety class of the stream as its connector declares it; undeclared is D."""
-    declared = getattr(connector, "safety", None)
-    return str(declared(plan.stream)) if callable(declared) else "D"
 
 
 def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:

@@ -37,11 +37,9 @@ def documents(source_port: int, dsn: str) -> list[dict[str, Any]]:
             "entries": {
                 "label": "Time entries",
                 "key": "id",
-                "read": {
-                    "path": "/entries",
-                    "records": "data",
-                    "paging": {"kind": "page", "param": "page", "next": "next_page"},
-                },
+                "path": "/entries",
+                "records": "data",
+                "paging": {"type": "page", "next_page_path": "next_page"},
             }
         },
     }
