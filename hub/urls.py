@@ -1,7 +1,7 @@
 """Addresses. Every package brings its own; names of packages stand here as strings, so no import follows."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from hub.common import health
 from hub.common.permissions import SIGNED_IN, requires
@@ -24,7 +24,7 @@ urlpatterns = [
     path("", include("hub.sync.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
-    path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
+    path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
 ]
 
 handler400 = "hub.common.pages.bad_request"

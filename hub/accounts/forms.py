@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
@@ -106,8 +107,9 @@ class PasswordForm(WelcomeForm):
         return current
 
 
+@cache
 def zone_choices() -> list[tuple[str, str]]:
-    """UTC first, then every place by name."""
+    """UTC first, then every place by name; reading them from the disk takes a while, so once."""
     places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in places)]
 

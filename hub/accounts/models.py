@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 from uuid import uuid4
 from zoneinfo import available_timezones
@@ -23,8 +23,13 @@ from hub.accounts.roles import ROLES, grants
 MARK_USED_EVERY = timedelta(minutes=1)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def validate_time_zone(name: str) -> None:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValidationError(f"{name!r} is not a time zone. Use a name such as Europe/London.")
 
 
