@@ -283,10 +283,8 @@ class CrmSimulator(Simulator):
         if field != "Id" and field in values:
             raise Refusal("field", f"The {field} field should not be specified in the sobject data.", field=field)
         checked = table.check_values(values)
-        if found:
-            row = self.update(table.kind, found[0]["Id"], checked)
-        else:
-            row = self.insert(table.kind, checked | {field: value})
+        kind = table.kind
+        row = self.update(kind, found[0]["Id"], checked) if found else self.insert(kind, checked | {field: value})
         return {"id": row["Id"], "success": True, "errors": [], "created": not found}
 
     def _by_external_id(self, table: Table, field: str, value: str) -> list[Row]:

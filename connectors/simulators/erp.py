@@ -93,11 +93,21 @@ class ErpSimulator(Simulator):
         for field in kind.fields:
             if field.type == "decimal":
                 row[field.name] = (row[field.name] or Decimal(0)).quantize(_CENT)
+        for id_field, other, number_field in erp_data.TWINS.get(kind.name, ()):
+            self._match_twins(row, before or {}, id_field, other, number_field)
         if kind is erp_data.TIME:
             self._check_time(row, before)
         if kind in (erp_data.PROJECTS, erp_data.CUSTOMERS):
             row["blocked"] = row["blocked"] or " "
         return row
+
+    def _match_twins(self, row: Row, before: Row, id_field: str, other: str, number_field: str) -> None:
+        """Whichever of id and number was written decides the other."""
+        if row[id_field] and row[id_field] != before.get(id_field):
+            row[number_field] = self.tables[other].rows[row[id_field]]["number"]
+        elif row[number_field] != before.get(number_field):
+            found = self.tables[other].find("number", row[number_field])
+            row[id_field] = found[0]["id"] if found else None
 
     def _check_time(self, row: Row, before: Row | None) -> None:
         """Finance's rules: no time on a closed project, no more than a day's hours."""

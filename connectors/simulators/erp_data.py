@@ -43,6 +43,7 @@ PROJECTS = _kind(
     "projects",
     Field("number", required=True, max_length=20, unique=True),
     Field("displayName", required=True, max_length=100),
+    Field("customerId", "id", references="customers"),
     Field("customerNumber", max_length=20, references="customers.number"),
     Field("status", options=("Planning", "Open", "Completed")),
     Field("startingDate", "date"),
@@ -78,7 +79,9 @@ DIMENSIONS = _kind(
 TIME = _kind(
     "timeRegistrationEntries",
     Field("externalReference", required=True, max_length=50, unique=True),
+    Field("employeeId", "id", references="employees"),
     Field("employeeNumber", required=True, max_length=20, references="employees.number"),
+    Field("jobId", "id", references="projects"),
     Field("jobNumber", required=True, max_length=20, references="projects.number"),
     Field("jobTaskNumber", max_length=20),
     Field("date", "date", required=True),
@@ -131,6 +134,11 @@ LEDGER = _kind(
     _CURRENCY,
     writable=False,
 )
+# Where a record may name another one by id or by number: (id field, object, number field); either brings the other.
+TWINS = {
+    "projects": (("customerId", "customers", "customerNumber"),),
+    "timeRegistrationEntries": (("employeeId", "employees", "employeeNumber"), ("jobId", "projects", "jobNumber")),
+}
 KINDS = (CUSTOMERS, PROJECTS, PROJECT_TASKS, EMPLOYEES, DIMENSIONS, TIME, INVOICES, INVOICE_LINES, LEDGER)
 
 
@@ -215,6 +223,7 @@ def _project(project: Project) -> Row:
         "id": erp_id("projects", project.code),
         "number": project.code,
         "displayName": project.name,
+        "customerId": erp_id("customers", project.client) if project.client else "",
         "customerNumber": project.client,
         "status": "Completed" if closed else "Open",
         "startingDate": project.start.isoformat(),
@@ -269,7 +278,9 @@ def _time(entry: TimeEntry) -> Stamped:
     row: Row = {
         "id": key,
         "externalReference": entry.reference,
+        "employeeId": erp_id("employees", entry.person),
         "employeeNumber": entry.person,
+        "jobId": erp_id("projects", entry.project),
         "jobNumber": entry.project,
         "jobTaskNumber": entry.task,
         "date": entry.day.isoformat(),

@@ -62,7 +62,23 @@ class PsaSimulator(Simulator):
         row["created_at"] = row["created_at"] or row["updated_at"]
         if kind is psa_data.TIME_ENTRIES:
             self._judge_time(row, before)
+        if kind is psa_data.WORKSPACES:
+            self._complete_project(row, before)
         return row
+
+    def _complete_project(self, row: Row, before: Row | None) -> None:
+        """The full status for its key, and the first client beside the list of clients."""
+        key = (row["status"] or {}).get("key", "approved")
+        if key not in psa_data.STATUSES and (before is None or row["status"] != before["status"]):
+            raise Problem("value", "status", f"Status {key} is not one of {', '.join(psa_data.STATUSES)}")
+        row["status"] = psa_data.STATUSES.get(key, row["status"])
+        if row["workspace_group_id"] != (before or {}).get("workspace_group_id"):
+            row["workspace_group_ids"] = [row["workspace_group_id"]] if row["workspace_group_id"] else []
+        row["workspace_group_ids"] = [str(group) for group in row["workspace_group_ids"] or []]
+        for group in row["workspace_group_ids"]:
+            if group not in self.tables["workspace_groups"].rows:
+                raise Problem("reference", "workspace_group_ids", f"Workspace group {group} could not be found")
+        row["workspace_group_id"] = next(iter(row["workspace_group_ids"]), None)
 
     def _judge_time(self, row: Row, before: Row | None) -> None:
         was_approved = before is not None and before["status"] == "approved"
@@ -144,7 +160,6 @@ class PsaSimulator(Simulator):
         """Sent twice, it is there twice: the system knows no idempotency."""
         table = self.table(name)
         values = table.check_values(self._unwrapped(table.kind, request), strict=False)
-        self._check_groups(values)
         return self._envelope(table.kind, [self.insert(table.kind, values)])
 
     @route("PUT", BASE + "/{name}/{key}")
@@ -152,7 +167,6 @@ class PsaSimulator(Simulator):
         table = self.table(name)
         self.row(table, key)
         values = table.check_values(self._unwrapped(table.kind, request), strict=False)
-        self._check_groups(values)
         return self._envelope(table.kind, [self.update(table.kind, key, values)])
 
     @route("DELETE", BASE + "/{name}/{key}")
@@ -168,11 +182,6 @@ class PsaSimulator(Simulator):
         if not isinstance(values, dict):
             raise Refusal("malformed", f"param is missing or the value is empty: {name}")
         return values
-
-    def _check_groups(self, values: Row) -> None:
-        for key in values.get("workspace_group_ids") or []:
-            if str(key) not in self.tables["workspace_groups"].rows:
-                raise Problem("reference", "workspace_group_ids", f"Workspace group {key} could not be found")
 
 
 def singular(name: str) -> str:

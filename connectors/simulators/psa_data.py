@@ -14,11 +14,15 @@ from connectors.simulators.planted import Row, Stamped
 from connectors.simulators.tables import Field, ObjectType
 
 _PACIFIC = timezone(timedelta(hours=-8))
-_STATUS = {
+STATUSES = {
     "approved": {"key": "approved", "message": "Approved", "color": "light-green"},
-    "active": {"key": "in_progress", "message": "In Progress", "color": "green"},
+    "in_progress": {"key": "in_progress", "message": "In Progress", "color": "green"},
+    "on_hold": {"key": "on_hold", "message": "On Hold", "color": "yellow"},
+    "completed": {"key": "completed", "message": "Completed", "color": "blue"},
     "closed": {"key": "closed", "message": "Closed", "color": "grey"},
+    "cancelled": {"key": "cancelled", "message": "Cancelled", "color": "red"},
 }
+_STATUS = {"approved": "approved", "active": "in_progress", "closed": "closed"}
 _BILLING = {"tm": "time_and_materials", "fixed": "fixed_fee", "internal": "internal"}
 _MILESTONE_STATES = {"planned": "not started", "completed": "completed", "accepted": "accepted"}
 _COMMON = (Field("id", "id", read_only=True), Field("created_at", "date-time", read_only=True))
@@ -45,6 +49,7 @@ WORKSPACES = _kind(
     Field("budgeted_minutes", "integer"),
     Field("billing_type", options=tuple(_BILLING.values())),
     Field("workspace_group_ids", "array"),
+    Field("workspace_group_id", "id", references="workspace_groups"),
     Field("lead_user_id", "id", references="users"),
     Field("rate_card_id", "id", references="rate_cards"),
     Field("contract_number", max_length=40),
@@ -173,7 +178,7 @@ class _Copy:
             "id": self._workspaces[project.code],
             "title": project.name,
             "external_reference": project.code,
-            "status": _STATUS[project.status],
+            "status": STATUSES[_STATUS[project.status]],
             "archived": False,
             "start_date": project.start.isoformat(),
             "due_date": project.end.isoformat(),
@@ -182,6 +187,7 @@ class _Copy:
             "budgeted_minutes": project.budget_minutes,
             "billing_type": _BILLING[project.billing_type],
             "workspace_group_ids": [client] if client else [],
+            "workspace_group_id": client,
             "lead_user_id": self._users[project.manager],
             "rate_card_id": self._cards[project.rate_card],
             "contract_number": project.deal or None,

@@ -67,7 +67,13 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     _die_with_parent(options.parent_pid, done)
-    with Landscape(options.base_port) as landscape:
+    try:
+        landscape = Landscape(options.base_port)
+    except OSError as error:
+        last = options.base_port + len(SIMULATORS) - 1
+        print(f"The ports {options.base_port} to {last} are not free: {error.strerror}.", file=sys.stderr)
+        return 1
+    with landscape:
         landscape.seed(options.profile, seed=options.seed, today=options.today)
         _publish(landscape.ports(), options.ports_file)
         done.wait()

@@ -79,7 +79,7 @@ def _expected(control: Control, stream: str) -> int:
             rows = control.state("stories")
             return sum((row["story_type"] == "milestone") is (stream == "milestones") for row in rows)
         case "WonOpportunity":
-            return sum(row["IsWon"] for row in control.state("Opportunity"))
+            return sum(row["IsWon"] and bool(row["Legal_Entity__c"]) for row in control.state("Opportunity"))
     return control.counts()[stream]
 
 

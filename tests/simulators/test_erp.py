@@ -165,6 +165,20 @@ def test_finance_refuses_bad_time(systems: Controls, fields: dict[str, Any], cod
     assert systems.erp.state("timeRegistrationEntries") == []
 
 
+def test_id_and_number_of_a_job_bring_each_other(systems: Controls) -> None:
+    with erp_client(systems) as client:
+        job = client.get("/projects", params={"$filter": "number eq 'NLL-101'"}).json()["value"][0]
+        by_id = {name: value for name, value in _time(jobId=job["id"]).items() if name != "jobNumber"}
+        assert client.post("/timeRegistrationEntries", json=by_id).json()["jobNumber"] == "NLL-101"
+        by_number = client.post("/timeRegistrationEntries", json=_time(externalReference="TS-2")).json()
+        changed = client.patch(
+            f"/timeRegistrationEntries({by_number['id']})", json={"jobNumber": "NLL-102"}, headers={"If-Match": "*"}
+        ).json()
+    assert by_number["jobId"] == job["id"]
+    assert changed["jobNumber"] == "NLL-102"
+    assert changed["jobId"] != job["id"]
+
+
 def test_decimals_may_come_as_text_when_the_content_type_says_so(systems: Controls) -> None:
     headers = {"Content-Type": "application/json;IEEE754Compatible=true"}
     with erp_client(systems) as client:

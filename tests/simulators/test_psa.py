@@ -112,6 +112,16 @@ def test_bad_data_is_422_with_the_field(systems: Controls, body: dict[str, Any],
     assert (answer.json()["errors"][0]["type"], answer.json()["errors"][0]["field"]) == ("validation", field)
 
 
+def test_a_project_gets_the_whole_status_and_its_client_both_ways(systems: Controls) -> None:
+    body = {"title": "New", "status": {"key": "on_hold"}, "workspace_group_id": "3001"}
+    with psa_client(systems) as client:
+        answer = client.post("/workspaces", json={"workspace": body}).json()
+        refused = client.post("/workspaces", json={"workspace": {"title": "x", "status": {"key": "paused"}}})
+    row = answer["workspaces"][answer["results"][0]["id"]]
+    assert (row["status"]["message"], row["workspace_group_ids"]) == ("On Hold", ["3001"])
+    assert refused.json()["errors"][0]["field"] == "status"
+
+
 def test_approving_time_sets_the_moment(systems: Controls) -> None:
     entry = next(row for row in systems.psa.state("time_entries") if row["status"] == "submitted")
     systems.psa.freeze()

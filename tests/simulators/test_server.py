@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -68,10 +69,29 @@ def test_it_ends_at_once_when_its_parent_is_gone_already() -> None:
     assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30, check=False).returncode == 0
 
 
+def _four_free_ports() -> int:
+    """The first of four ports in a row that nobody listens on."""
+    for base in range(18_700, 19_700, 4):
+        try:
+            for port in range(base, base + 4):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return base
+    raise AssertionError("no four free ports in a row")
+
+
 def test_ports_follow_the_base_port() -> None:
-    with SimulatorProcess("--profile", "tiny") as first:
-        taken = max(place["port"] for place in first.ports.values())
-    with SimulatorProcess("--profile", "tiny", "--base-port", str(taken + 10)) as second:
-        assert [second.ports[name]["port"] for name in ("crm", "psa", "hris", "erp")] == [
-            taken + 10, taken + 11, taken + 12, taken + 13,
-        ]  # fmt: skip
+    base = _four_free_ports()
+    with SimulatorProcess("--profile", "tiny", "--base-port", str(base)) as running:
+        assert [running.ports[name]["port"] for name in ("crm", "psa", "hris", "erp")] == list(range(base, base + 4))
+
+
+def test_taken_ports_are_said_in_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        command = [sys.executable, "-m", "connectors.simulators.server", "--base-port", port]
+        refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert refused.returncode == 1
+    assert f"The ports {port} to" in refused.stderr
+    assert "Traceback" not in refused.stderr
