@@ -115,3 +115,10 @@ def test_locking_one_address_out_locks_nobody_else_out(client: Client, ada: User
     for _ in range(5):
         attempt(client, ada.email)
     assert attempt(client, olga.email, PASSWORD).status_code == 302
+
+
+def test_an_expired_form_is_answered_with_a_sentence(ada: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+    page = strict.post("/settings/profile/theme/", {"theme": "dark"}).content.decode()
+    assert "This form was open too long" in page
