@@ -77,6 +77,9 @@ class Simulator(ABC):
         self.firm: Firm | None = None
         self.tables: dict[str, Table] = {kind.name: Table(kind) for kind in self.kinds}
         self._numbers: dict[str, int] = {}
+        # Told of every write and every seeding; see `memory.py`.
+        self.remember: Callable[[str, str, str, Row | None, datetime], None] = lambda *write: None
+        self.forget: Callable[[str, Mapping[str, Any]], None] = lambda system, seeding: None
 
     # What a system must tell about itself
 
@@ -220,6 +223,7 @@ class Simulator(ABC):
             row[kind.modified] = self.stamp(now)
         inserted = table.insert(self.derive(kind, row, None), now)
         self._numbers[kind.name] = n
+        self.remember(self.system, kind.name, str(inserted[kind.key]), inserted, now)
         return inserted
 
     def update(self, kind: ObjectType, key: str, changes: Row) -> Row:
@@ -227,7 +231,24 @@ class Simulator(ABC):
         self.check_references(kind, changes)
         stamp = {kind.modified: self.stamp(now)} if kind.modified else {}
         merged = self.derive(kind, {**table.rows[key], **changes, **stamp}, table.rows[key])
-        return table.update(key, merged, now)
+        row = table.update(key, merged, now)
+        self.remember(self.system, kind.name, key, row, now)
+        return row
+
+    def delete(self, kind: ObjectType, key: str) -> None:
+        now = self.clock.now()
+        self.tables[kind.name].delete(key, now)
+        self.remember(self.system, kind.name, key, None, now)
+
+    def recall(self, object_name: str, key: str, row: Row | None, at: datetime) -> None:
+        """Take over a write of an earlier process; `row` is None for a deletion."""
+        table = self.tables[object_name]
+        if row is None:
+            table.delete(key, at)
+            return
+        if key not in table.rows:
+            self._numbers[object_name] = self._numbers.get(object_name, 0) + 1
+        table.load(row, at)
 
     def derive(self, kind: ObjectType, row: Row, before: Row | None) -> Row:
         """Fields that the system computes on every write; refuses what its business rules forbid."""

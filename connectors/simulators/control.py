@@ -22,7 +22,7 @@ class Control:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
-        self._seeded: dict[str, Any] = {}
+        self.seeding: dict[str, Any] = {}
 
     def answer(self, request: Request) -> Reply:
         name, _, rest = request.path.removeprefix(CONTROL_PREFIX).partition("/")
@@ -39,7 +39,7 @@ class Control:
         simulator = self.simulator
         counts = {name: len(table.rows) for name, table in simulator.tables.items()}
         now = simulator.clock.now().isoformat()
-        return {"system": simulator.system, "status": "ok", "now": now, "objects": counts, **self._seeded}
+        return {"system": simulator.system, "status": "ok", "now": now, "objects": counts, **self.seeding}
 
     # Data
 
@@ -59,13 +59,14 @@ class Control:
         simulator.drifts.clear()
         simulator.settings = Settings()
         simulator.revoke_tokens()
-        if self._seeded:
-            self.seed(**self._seeded)
+        if self.seeding:
+            self.seed(**self.seeding)
         return self.get_health(request, rest)
 
     def seed(self, profile: str, seed: int, today: str) -> None:
         self.simulator.seed(profile, seed=seed, today=date.fromisoformat(today))
-        self._seeded = {"profile": profile, "seed": seed, "today": today}
+        self.seeding = {"profile": profile, "seed": seed, "today": today}
+        self.simulator.forget(self.simulator.system, self.seeding)
 
     def get_state(self, request: Request, rest: str) -> Any:
         """All rows of `?object=`, or the number of rows of each object."""

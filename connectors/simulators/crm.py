@@ -245,7 +245,7 @@ class CrmSimulator(Simulator):
     def delete_record(self, request: Request, version: str, name: str, key: str) -> Reply:
         table = self.table(name)
         self.row(table, _long(key))
-        table.delete(_long(key), self.clock.now())
+        self.delete(table.kind, _long(key))
         return self._ok(None, 204)
 
     @route("PATCH", BASE + "/sobjects/{name}/{field}/{value}")

@@ -81,6 +81,10 @@ class ErpSimulator(Simulator):
     def stamp(self, instant: datetime) -> str:
         return erp_data.stamp(instant)
 
+    def recall(self, object_name: str, key: str, row: Row | None, at: datetime) -> None:
+        super().recall(object_name, key, row, at)
+        self._versions += 1
+
     def new_id(self, kind: ObjectType, n: int) -> str:
         return erp_id(kind.name, f"new-{n}")
 
@@ -216,7 +220,7 @@ class ErpSimulator(Simulator):
             raise Refusal("rule", "Only draft sales invoices can be posted.")
         ledger = self.tables["generalLedgerEntries"]
         for entry in erp_data.ledger_rows(self.update(table.kind, key, {"status": "Open"}), len(ledger.rows) + 1):
-            self._load(ledger, Stamped(entry["id"], entry, self.clock.now()))
+            self.insert(ledger.kind, entry)
         return Reply(204)
 
     @route("POST", COMPANY + "/{name}")
@@ -242,7 +246,7 @@ class ErpSimulator(Simulator):
     def delete_one(self, request: Request, name: str, key: str, **place: str) -> Reply:
         table = self._table(name, place)
         self._check_etag(self.row(table, key), request)
-        table.delete(key, self.clock.now())
+        self.delete(table.kind, key)
         return Reply(204)
 
     def _check_etag(self, row: Row, request: Request) -> None:

@@ -173,7 +173,7 @@ class PsaSimulator(Simulator):
     def delete_one(self, request: Request, name: str, key: str) -> Reply:
         table = self.table(name)
         self.row(table, key)
-        table.delete(key, self.clock.now())
+        self.delete(table.kind, key)
         return Reply(204)
 
     def _unwrapped(self, kind: ObjectType, request: Request) -> Row:

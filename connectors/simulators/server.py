@@ -22,6 +22,7 @@ from connectors.simulators.clock import Clock
 from connectors.simulators.crm import CrmSimulator
 from connectors.simulators.erp import ErpSimulator
 from connectors.simulators.hris import HrisSimulator
+from connectors.simulators.memory import Memory
 from connectors.simulators.psa import PsaSimulator
 from connectors.simulators.wire import SimulatorServer
 
@@ -41,6 +42,7 @@ class Landscape:
             kind.system: SimulatorServer(kind(self.clock), base_port + n if base_port else 0)
             for n, kind in enumerate(SIMULATORS)
         }
+        self.memory: Memory | None = None
 
     def ports(self) -> dict[str, dict[str, Any]]:
         """system -> {"port", "url"}"""
@@ -51,6 +53,11 @@ class Landscape:
         for server in self.servers.values():
             server.control.seed(profile, seed, day)
 
+    def keep(self, path: Path) -> None:
+        """Go on from the writes that `path` holds of the same seeding, and write down those to come."""
+        simulators = {name: server.simulator for name, server in self.servers.items()}
+        self.memory = Memory(path, simulators, next(iter(self.servers.values())).control.seeding)
+
     def __enter__(self) -> Landscape:
         for server in self.servers.values():
             server.start()
@@ -59,6 +66,8 @@ class Landscape:
     def __exit__(self, *exc: object) -> None:
         for server in self.servers.values():
             server.stop()
+        if self.memory:
+            self.memory.close()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     with landscape:
         landscape.seed(options.profile, seed=options.seed, today=options.today)
+        if options.state_file:
+            landscape.keep(options.state_file)
         _publish(landscape.ports(), options.ports_file)
         done.wait()
     return 0
@@ -86,6 +97,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--base-port", type=int, default=0, help="first of four ports in a row; free ones when left out"
     )
+    parser.add_argument("--state-file", type=Path, help="keep there what is written, for the next start")
     parser.add_argument("--profile", default="small", help="tiny, small or large:N")
     parser.add_argument("--seed", type=int, default=1, help="another seed gives another firm")
     parser.add_argument("--today", type=date.fromisoformat, help="the firm's today, YYYY-MM-DD")

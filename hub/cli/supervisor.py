@@ -122,6 +122,7 @@ class Supervisor:
         demo = json.loads(settings.read_text())
         command = [sys.executable, "-m", "connectors.simulators.server", "--base-port", str(demo["base_port"])]
         command += ["--profile", demo["profile"], "--seed", str(demo["seed"]), "--today", demo["today"]]
+        command += ["--state-file", str(self.services.data / "simulators.jsonl")]
         self._launch(Child("simulators", command, "engine"))
         return True
 

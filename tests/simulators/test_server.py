@@ -14,6 +14,11 @@ import pytest
 
 from connectors.simulators.client import Controls, SimulatorProcess
 
+from .conftest import erp_client, psa_client
+
+TIME = {
+    "externalReference": "TS-1", "employeeNumber": "000421", "jobNumber": "NLL-101", "date": "2026-11-20", "quantity": 7.25,
+}  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -85,6 +90,49 @@ def test_ports_follow_the_base_port() -> None:
     base = _four_free_ports()
     with SimulatorProcess("--profile", "tiny", "--base-port", str(base)) as running:
         assert [running.ports[name]["port"] for name in ("crm", "psa", "hris", "erp")] == list(range(base, base + 4))
+
+
+def test_a_restart_goes_on_from_what_was_written(tmp_path: Path) -> None:
+    options = ("--profile", "tiny", "--today", "2026-11-24", "--state-file", str(tmp_path / "state.jsonl"))
+    with SimulatorProcess(*options) as running:
+        with erp_client(running.controls) as client:
+            client.post("/customers", json={"number": "C-7", "displayName": "Seven"}).raise_for_status()
+            made = client.post("/timeRegistrationEntries", json=TIME).raise_for_status().json()
+        with psa_client(running.controls) as client:
+            client.delete("/workspace_allocations/900001").raise_for_status()
+            client.put("/workspaces/40001", json={"workspace": {"title": "Renamed"}}).raise_for_status()
+            first = client.post("/workspaces", json={"workspace": {"title": "New"}}).json()["results"][0]["id"]
+        before = {name: running.controls.psa.state(name) for name in running.controls.psa.counts()}
+    with (tmp_path / "state.jsonl").open("a") as torn:
+        torn.write('{"system": "psa", "cut off')
+    with SimulatorProcess(*options) as running:
+        after = {name: running.controls.psa.state(name) for name in running.controls.psa.counts()}
+        kept = running.controls.erp.state("timeRegistrationEntries")
+        with psa_client(running.controls) as client:
+            second = client.post("/workspaces", json={"workspace": {"title": "Newer"}}).json()["results"][0]["id"]
+    assert after == before
+    assert kept == [made]
+    assert int(second) == int(first) + 1
+
+
+def test_another_seeding_begins_anew(tmp_path: Path) -> None:
+    options = ("--profile", "tiny", "--state-file", str(tmp_path / "state.jsonl"), "--today")
+    with SimulatorProcess(*options, "2026-11-24") as running, psa_client(running.controls) as client:
+        client.post("/workspaces", json={"workspace": {"title": "New"}}).raise_for_status()
+    with SimulatorProcess(*options, "2026-11-25") as running:
+        assert running.controls.psa.counts()["workspaces"] == 3
+
+
+def test_what_was_written_before_a_reset_is_gone_for_good(tmp_path: Path) -> None:
+    options = ("--profile", "tiny", "--today", "2026-11-24", "--state-file", str(tmp_path / "state.jsonl"))
+    with SimulatorProcess(*options) as running, psa_client(running.controls) as client:
+        client.post("/workspaces", json={"workspace": {"title": "New"}}).raise_for_status()
+        with erp_client(running.controls) as erp:
+            erp.post("/customers", json={"number": "C-7", "displayName": "Seven"}).raise_for_status()
+        running.controls.psa.reset()
+    with SimulatorProcess(*options) as running:
+        assert running.controls.psa.counts()["workspaces"] == 3
+        assert running.controls.erp.counts()["customers"] == 2
 
 
 def test_taken_ports_are_said_in_a_sentence() -> None:
