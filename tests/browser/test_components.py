@@ -20,7 +20,6 @@ from hub.common.filters import FilterBar, Select
 from hub.common.lists import KeysetPage
 from hub.common.permissions import public
 from hub.common.states import TOKENS
-from tests.browser.test_looks import looks
 
 ROOT = Path(settings.BASE_DIR)
 MARKS = ["succeeded"] * 12 + ["partial", "failed", "dead", "late", "review", "held", "queued", "skipped", "running"]
@@ -71,12 +70,8 @@ def gallery_urls(settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
 
 
-@looks
-def test_all_components(visit: Any, ada: User, width: int, dark: bool) -> None:
-    here = visit(ada, width=width, dark=dark)
-    here.go("/gallery/?status=held&sync=time-to-erp")
-    here.shoot(f"gallery_{width}{'_dark' if dark else ''}")
-    here.assert_accessible()
+def test_all_components(visit: Any, ada: User) -> None:
+    visit(ada).inspect("/gallery/?status=held&sync=time-to-erp", "gallery")
 
 
 def test_choosing_in_a_drop_down_writes_the_address_and_keeps_the_other_filters(visit: Any, ada: User) -> None:

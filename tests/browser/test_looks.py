@@ -1,4 +1,4 @@
-"""Every page of the shell: nothing that axe finds, nothing that scrolls sideways, in both themes and at both widths."""
+"""Every page of the shell: nothing that axe finds, nothing that scrolls sideways, in both themes and at three widths."""
 
 from __future__ import annotations
 
@@ -9,59 +9,38 @@ import pytest
 from hub.accounts import services
 from hub.accounts.models import Domain, User
 
-LOOKS = [(1440, False), (1440, True), (360, False), (360, True), (900, False)]
+PAGES = {
+    "home": "/",
+    "search": "/search/?q=set",
+    "profile": "/settings/profile/",
+    "password": "/settings/profile/password/",
+    "tokens": "/settings/tokens/",
+    "people": "/settings/people/",
+    "services": "/settings/people/?view=services",
+    "person_new": "/settings/people/new/",
+    "person": "/settings/people/{other}/",
+    "missing": "/nowhere/",
+}
 
 
-def looks(test: Any) -> Any:
-    return pytest.mark.parametrize(
-        ("width", "dark"), LOOKS, ids=[f"{width}-{'dark' if dark else 'light'}" for width, dark in LOOKS]
-    )(test)
+def test_set_up(visit: Any) -> None:
+    visit().inspect("/setup/", "setup")
 
 
-def inspect(visit: Any, path: str, name: str, user: User | None, width: int, dark: bool) -> None:
-    here = visit(user, width=width, dark=dark)
-    here.go(path)
-    here.shoot(f"{name}_{width}{'_dark' if dark else ''}")
-    here.assert_accessible()
+def test_sign_in(visit: Any, ada: User) -> None:
+    visit().inspect("/sign-in/", "sign_in")
 
 
-@looks
-def test_set_up(visit: Any, width: int, dark: bool) -> None:
-    inspect(visit, "/setup/", "setup", None, width, dark)
-
-
-@looks
-def test_sign_in(visit: Any, ada: User, width: int, dark: bool) -> None:
-    inspect(visit, "/sign-in/", "sign_in", None, width, dark)
-
-
-@looks
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/", "home"),
-        ("/search/?q=set", "search"),
-        ("/settings/profile/", "profile"),
-        ("/settings/profile/password/", "password"),
-        ("/settings/tokens/", "tokens"),
-        ("/settings/people/", "people"),
-        ("/settings/people/new/", "person_new"),
-        ("/nowhere/", "missing"),
-    ],
-    ids=lambda value: value if "/" not in value else "",
-)
-def test_pages(visit: Any, ada: User, mallory: User, path: str, name: str, width: int, dark: bool) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_pages(visit: Any, ada: User, mallory: User, name: str) -> None:
     services.set_roles(mallory, {("finance", Domain.objects.get(slug="billing-gl")), ("viewer", None)}, by=ada)
     services.create_token(ada, name="nightly export", days=90, by=ada)
-    inspect(visit, path, name, ada, width, dark)
+    visit(ada).inspect(PAGES[name].format(other=mallory.pk), name)
 
 
-@looks
-def test_a_person(visit: Any, ada: User, mallory: User, width: int, dark: bool) -> None:
-    services.set_roles(mallory, {("finance", Domain.objects.get(slug="billing-gl")), ("viewer", None)}, by=ada)
-    inspect(visit, f"/settings/people/{mallory.pk}/", "person", ada, width, dark)
+def test_not_allowed(visit: Any, mallory: User) -> None:
+    visit(mallory).inspect("/settings/people/", "forbidden")
 
 
-@looks
-def test_not_allowed(visit: Any, mallory: User, width: int, dark: bool) -> None:
-    inspect(visit, "/settings/people/", "forbidden", mallory, width, dark)
+def test_a_new_person_without_roles(visit: Any, mallory: User) -> None:
+    visit(mallory).inspect("/", "home_no_role")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,6 +16,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
+    (1440, "light"), (1440, "dark"), (900, "light"), (360, "dark"), (360, "light"),
 ]  # fmt: skip
 AXE_RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -56,6 +59,15 @@ class Visit:
     @property
     def path(self) -> str:
         return self.page.url.removeprefix(self.base)
+
+    def inspect(self, path: str, name: str) -> None:
+        """The page in both themes and at three widths: a picture of each, and nothing that axe finds."""
+        self.go(path)
+        for width, scheme in LOOKS:
+            self.page.set_viewport_size({"width": width, "height": 1000})
+            self.page.emulate_media(color_scheme=scheme)
+            self.shoot(f"{name}_{width}_{scheme}")
+            self.assert_accessible()
 
     def shoot(self, name: str) -> None:
         """Keep a picture when HUB_SHOTS names a folder."""
