@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
@@ -21,6 +21,8 @@ class Connector(ABC):
     label: ClassVar[str]
     # True when several items may be sent in one call of write(); the engine then passes up to `batch_size` at once.
     batch_size: int = 100
+    # Called as (name, value) when the system replaces a secret, such as a refresh token: the old one is then dead.
+    on_secret_changed: Callable[[str, str], None] | None = None
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.config, self.secrets = config, secrets
@@ -41,6 +43,10 @@ class Connector(ABC):
     @abstractmethod
     def read(self, stream: StreamSpec, *, cursor: str | None, resume: Any = None) -> Iterator[Page]:
         """Pages from `cursor` (inclusive, minus the declared overlap), or from `resume` inside an unfinished crawl."""
+
+    def safety(self, stream: StreamSpec) -> str:
+        """What repeating a write of unknown outcome does at the target: A, B, C or D (docs/promises.md)."""
+        return "D"
 
     def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
         """Write items; one outcome for each, in the same order. A missing answer is 'unsure', never success."""

@@ -35,7 +35,9 @@ class ConnectionKind(ModelKind):
         known = {n: v for n, v in sorted(given.items()) if n in stored or secrets.value_of(v) is not None}
         shown = {n: secrets.compare(document["slug"], n, v, stored.get(n)) for n, v in known.items()}
         kept = {n: secrets.placeholder(document["slug"], n) for n in sorted(stored) if n not in given}
+        # The protocol follows from the declaration, so a document need not say it.
         rest = {name: value for name, value in document.items() if name != "secrets"}
+        rest["protocol"] = protocol_of(document)
         return super().normal({**rest, "secrets": {**shown, **kept}} if shown or kept else rest)
 
     def notes(self, document: Document) -> list[str]:

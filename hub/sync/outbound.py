@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,7 +164,8 @@ class OutboundRun:
             runs.fence(cursor, self.run, counts=counts, stage="delivering")
             at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
             outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
-            self._link(cursor, [(s, e) for s, e in settled if s.state == DeliveryState.DELIVERED], batch_id)
+            known = {p.due.record_id for p in parcels if p.due.target_ref is not None}
+            self._link(cursor, [(s, e) for s, e in settled if s.state == DeliveryState.DELIVERED], known, batch_id)
             ledger.write(
                 cursor,
                 run_id=self.run.pk,
@@ -248,9 +249,11 @@ class OutboundRun:
     def _entity_id(self, slug: str) -> int | None:
         return next((r.entity_id for r in self.plan.references if r.entity == slug), None)
 
-    def _link(self, cursor: Any, delivered: Sequence[tuple[Settlement, Entry]], batch_id: int) -> None:
+    def _link(
+        self, cursor: Any, delivered: Sequence[tuple[Settlement, Entry]], known: Collection[int], batch_id: int
+    ) -> None:
         """Remember the target's own ids, so that reading the target back meets the same records; release who waited."""
-        refs = [(s, e) for s, e in delivered if s.target_ref and s.target_ref != e.key and e.outcome == Outcome.CREATED]
+        refs = [(s, e) for s, e in delivered if s.target_ref and s.target_ref != e.key and s.record_id not in known]
         if refs:
             cursor.execute(
                 "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash)"

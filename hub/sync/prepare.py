@@ -29,6 +29,7 @@ class Item:
     key: str = ""
     record_id: int | None = None
     is_linked: bool = False  # known under its key, but not yet under this stream's id
+    parents: dict[str, str] = field(default_factory=dict)  # references to the same entity as the source gave them
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] 
     todo = _skip_unchanged(plan, items, page)
     mapped = _map(plan, _keep_contract(plan, todo, page), page)
     complete = _resolve(plan, mapped, page)
-    _place(plan, _check(plan, complete, page), page)
+    _place(plan, _keep_families(plan, _check(plan, complete, page), page), page)
     return page
 
 
@@ -164,6 +165,8 @@ def _resolve(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
     for reference in plan.references:
         given = {item.position: value for item in items if (value := item.body.get(reference.target)) not in (None, "")}
         keys = _lookup(plan, reference, {str(value) for value in given.values()})
+        if reference.entity_id == plan.entity.pk:
+            keys = {**_own_keys(plan, reference, items), **keys}
         for item in items:
             value = given.get(item.position)
             if value is None:
@@ -171,6 +174,8 @@ def _resolve(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
             key = keys.get(str(value))
             if key is not None:
                 item.body[reference.target] = key
+                if reference.entity_id == plan.entity.pk:
+                    item.parents[reference.target] = str(value)
             elif item.position not in missing:
                 missing[item.position] = MissingReference(
                     reference.target, reference.entity, str(value), stream_id=reference.stream_id
@@ -189,6 +194,36 @@ def _lookup(plan: SyncPlan, reference: Reference, values: set[str]) -> dict[str,
     if unseen := values - seen:
         seen |= existing_keys(reference.entity_id, unseen)
     return {value: value for value in values if value in seen}
+
+
+def _own_keys(plan: SyncPlan, reference: Reference, items: list[Item]) -> dict[str, str]:
+    """A parent of the same kind may come in the same page as its child."""
+    keys = {}
+    for item in items:
+        try:
+            key = external_id(item.body, plan.contract.markers.key)
+        except RecordError:
+            continue
+        keys[item.external_id if reference.stream_id == plan.stream_id else key] = key
+    return keys
+
+
+def _keep_families(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    """A record whose parent came in the same page and may not pass waits for it."""
+    streams = {r.target: r.stream_id for r in plan.references if r.entity_id == plan.entity.pk}
+    targets = list(streams)
+    while targets and items:
+        wanted = {str(v) for item in items for t in targets if (v := item.body.get(t)) not in (None, "")}
+        here = {item.key for item in items}
+        gone = wanted - here - existing_keys(plan.entity.pk, wanted - here)
+        orphans = {item.position: (item, t) for item in items for t in targets if str(item.body.get(t)) in gone}
+        if not orphans:
+            break
+        for item, target in orphans.values():
+            missing = MissingReference(target, plan.entity.slug, item.parents[target], stream_id=streams[target])
+            _reject(item, missing, page)
+        items = [item for item in items if item.position not in orphans]
+    return items
 
 
 def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:

@@ -59,7 +59,7 @@ def wait_for(run: Run, *, timeout_seconds: float) -> Run:
     return run
 
 
-def cancel_run(*, run: Run, by: Any) -> bool:
+def cancel_run(*, run: Run, by: Any, note: str = "") -> bool:
     """Stop a run at its next page; False when it had ended already."""
     cancelled = runs.cancel(run)
     if cancelled:

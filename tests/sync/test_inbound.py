@@ -226,3 +226,46 @@ class TestReferences:
         engine.execute(release.pk)
         assert CanonicalRecord.objects.get(key="t1").body["project"] == "P-0001"
         assert not HeldRecord.objects.exists()
+
+
+class TestFamilies:
+    """References to records of the same kind: a work breakdown comes parents and children in one page."""
+
+    SCHEMA = {
+        "type": "object",
+        "required": ["code"],
+        "properties": {
+            "code": {"type": "string", "maxLength": 8, "x-key": True},
+            "parent": {"type": "string", "x-ref": "item"},
+        },
+    }
+
+    @pytest.fixture
+    def items(self, domains):
+        source = build.connection("psa")
+        rules = [
+            {"target": "code", "source": "code"},
+            {"target": "parent", "source": "up", "kind": "reference", "entity": "item", "via": "psa-items"},
+        ]
+        return build.sync("psa-items", "in", build.stream(source, "items"), build.entity("item", self.SCHEMA), rules)
+
+    def test_parent_and_child_in_one_page_both_pass(self, items):
+        rows = [{"id": "2", "code": "B", "up": "1"}, {"id": "1", "code": "A"}, {"id": "3", "code": "C", "up": "2"}]
+        memory.system("psa").sources["items"] = rows
+        assert run(items).created == 3
+        assert CanonicalRecord.objects.get(key="C").body["parent"] == "B"
+
+    def test_children_of_a_parent_that_may_not_pass_wait_for_it(self, items):
+        rows = [{"id": "1", "code": "A" * 9}, {"id": "2", "code": "B", "up": "1"}, {"id": "3", "code": "C", "up": "2"}]
+        memory.system("psa").sources["items"] = rows
+        done = run(items)
+        assert (done.created, done.rejected, done.waiting) == (0, 1, 2)
+        memory.system("psa").sources["items"] = [{"id": "1", "code": "A"}]
+        run(items)
+        from hub.sync import engine, sweeper
+
+        for _ in range(3):
+            sweeper.release_waiting()
+            for queued in Run.objects.filter(status="queued"):
+                engine.execute(queued.pk)
+        assert CanonicalRecord.objects.count() == 3

@@ -26,7 +26,7 @@ READY = b"ready."
 def documents(source_port: int, dsn: str) -> list[dict[str, Any]]:
     """Systems, connections, streams, entity, contract, value map, mappings and syncs of the benchmark."""
     declaration = {
-        "name": "bench-source",
+        "name": "bench_source",
         "label": "Benchmark source",
         "category": "psa",
         "protocol": "rest",
