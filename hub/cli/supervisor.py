@@ -18,6 +18,7 @@ from hub.cli.main import migrate
 from hub.cli.paths import ROOT, data_dir
 from hub.cli.process import end, kill_group, spawn
 from hub.cli.services import Services, claim
+from hub.cli.valkey import refuse_evicting_broker
 from hub.common.errors import ConfigError
 
 # The whole stop fits into 3 s: children may finish what they do, then they are killed, which the engine survives.
@@ -99,6 +100,7 @@ class Supervisor:
             signal.signal(signum, lambda *_: self.stopping.set())
         try:
             self.services.start()
+            refuse_evicting_broker(os.environ["REDIS_URL"])
             migrate()
             self._collect_static()
             for child in children(self.host, self.port):

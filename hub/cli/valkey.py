@@ -92,3 +92,24 @@ def _binary() -> Path:
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
     return binary
+
+
+def refuse_evicting_broker(url: str) -> None:
+    """A broker that may evict keys loses messages when its memory is full; better not to start."""
+    if not url.startswith(("redis", "valkey", "unix")):
+        return
+    client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_timeout=5)
+    try:
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+    except redis.exceptions.ConnectionError as error:
+        raise ConfigError(f"The broker does not answer: {error}.", where="REDIS_URL", fix="Start it or correct the URL.") from None
+    except redis.exceptions.ResponseError:
+        return  # a hosted service that hides its configuration; /readyz tells more
+    finally:
+        client.close()
+    if policy != "noeviction":
+        raise ConfigError(
+            f"The broker may evict messages when its memory is full (maxmemory-policy {policy}).",
+            where="REDIS_URL",
+            fix="Run: redis-cli config set maxmemory-policy noeviction",
+        )

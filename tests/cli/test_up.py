@@ -59,7 +59,11 @@ class Hub:
                 environ, command = (entry / "environ").read_bytes(), (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if str(self.data).encode() in environ + command and word.encode() in command and int(entry.name) != os.getpid():
+            if (
+                str(self.data).encode() in environ + command
+                and word.encode() in command
+                and int(entry.name) != os.getpid()
+            ):
                 found.append(int(entry.name))
         return found
 
@@ -137,3 +141,21 @@ def test_a_taken_port_is_named(hub):
         refused = hub.command("up")
     assert refused.returncode == 1
     assert f"Port {hub.port} cannot be used" in refused.stderr
+
+
+def test_a_broker_that_may_evict_messages_is_refused():
+    import redis
+
+    from hub.cli.valkey import refuse_evicting_broker
+    from hub.common.errors import ConfigError
+
+    url = os.environ["REDIS_URL"]
+    client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"))
+    refuse_evicting_broker(url)
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(ConfigError, match="noeviction"):
+            refuse_evicting_broker(url)
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.close()
