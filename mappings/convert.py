@@ -28,6 +28,16 @@ def is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
+def parse_number(value: Any) -> Decimal | None:
+    """The exact decimal of a value, None when it is blank; RecordError when it is no number."""
+    try:
+        return parse_decimal(value)
+    except RecordError:
+        if is_blank(value):
+            return None
+        raise
+
+
 @dataclass(frozen=True, slots=True)
 class Cast:
     """How a value becomes its type; `zone` is where a time without an offset is meant."""
@@ -46,9 +56,9 @@ class Cast:
         return _CASTS[self.type]
 
     def _decimal(self, value: Any) -> str | None:
-        if is_blank(value):
+        number = parse_number(value)
+        if number is None:
             return None
-        number = parse_decimal(value)
         if self.digits is not None:
             number = quantize(number, self.digits, self.rounding)
         return decimal_text(number)
@@ -71,7 +81,7 @@ def to_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return str(value) if value.bit_length() <= 512 else decimal_text(parse_decimal(value))
     if isinstance(value, float):
         number = parse_decimal(value)
         return decimal_text(number.to_integral_value() if value.is_integer() else number)

@@ -100,23 +100,30 @@ class JLensEngine:
 
 # --- jlens ----------------------------------------------------------------------------------------------------------
 
-# An object keeps "no result" (key absent) apart from null, which a bare expression does not.
-_OPEN = '{"v":('
-
 
 class _Compiled:
-    def __init__(self, text: str, lookup_map: LookupMap | None) -> None:
-        self._expression = jlens.Expression(text)
-        for name, (run, signature) in HOST_FUNCTIONS.items():
-            self._expression.register_function(name, run, signature)
-        self._expression.register_function("lookup_map", _looking_up(lookup_map), "<sx:x>")
+    """A text of our own around the author's: helpers first, then an object, which keeps "no result" apart from null."""
+
+    def __init__(self, texts: Mapping[str, str], lookup_map: LookupMap | None) -> None:
+        used = {match["name"] for text in texts.values() for match in _TOKENS.finditer(text)}
+        helpers = "".join(helper for name, helper in HELPERS.items() if name in used)
+        fields = ",".join(f'"{key}":({text}\n)' for key, text in texts.items())
+        self._offset = len(f'({helpers}{{"v":(')
+        self._expression = jlens.Expression(f"({helpers}{{{fields}}})")
+        for name, run in HOST_FUNCTIONS.items():
+            self._expression.register_function(name, run)
+        self._expression.register_function("_lookup_map", _looking_up(lookup_map))
         for name in REFUSED:
             self._expression.register_function(name, _refused)
         reads = self._expression.reads().get("input", {})
         self._keys = tuple(reads) if isinstance(reads, dict) else None
 
     def run(self, record: Any) -> dict[str, Any]:
-        return self._expression.evaluate(self._edge(record), **LIMITS) or {}
+        """Results by key. RecordError for what a host function refuses, JlensError for everything else."""
+        try:
+            return self._expression.evaluate(self._edge(record), **LIMITS) or {}
+        except HubError as error:
+            raise RecordError(error.what, code="EXPRESSION", fix=error.fix) from None
 
     def _edge(self, record: Any) -> Any:
         """What the engine can read exactly; only the top-level fields that the expression touches are looked at."""
@@ -127,28 +134,29 @@ class _Compiled:
 
 class _One(_Compiled):
     def __init__(self, text: str, lookup_map: LookupMap | None) -> None:
-        super().__init__(f"{_OPEN}{text}\n)}}", lookup_map)
+        super().__init__({"v": text}, lookup_map)
         self.text = text
 
     def evaluate(self, record: Any) -> Any:
         try:
             return self.run(record).get("v", MISSING)
         except jlens.JlensError as error:
-            raise _evaluation_error(self.text, error) from None
-        except HubError as error:
-            raise RecordError(error.what, code="EXPRESSION", fix=error.fix) from None
+            place = max((error.start or error.position or 0) - self._offset, 0)
+            line, column = _line_column(self.text, place)
+            raise RecordError(
+                f"The expression failed at line {line}, column {column}: {_sentence(error)}", code="EXPRESSION"
+            ) from None
 
 
 class _Many(_Compiled):
     def __init__(self, texts: Sequence[str], lookup_map: LookupMap | None) -> None:
-        fields = ",".join(f'"{at}":({text}\n)' for at, text in enumerate(texts))
-        super().__init__(f"{{{fields}}}", lookup_map)
+        super().__init__({str(at): text for at, text in enumerate(texts)}, lookup_map)
 
     def evaluate(self, record: Any) -> dict[str, Any]:
         try:
             return self.run(record)
         except jlens.JlensError as error:
-            raise RecordError(f"An expression failed: {error}.", code="EXPRESSION") from None
+            raise RecordError(f"An expression failed: {_sentence(error)}", code="EXPRESSION") from None
 
 
 def to_engine(value: Any) -> Any:
@@ -170,14 +178,11 @@ def to_engine(value: Any) -> Any:
 
 def _syntax_error(text: str, error: jlens.JlensError) -> ExpressionError:
     line, column = _line_column(text, error.position or 0)
-    return ExpressionError(f"{error}.".replace("..", "."), line=line, column=column, fix="Correct the expression.")
+    return ExpressionError(_sentence(error), line=line, column=column, fix="Correct the expression.")
 
 
-def _evaluation_error(text: str, error: jlens.JlensError) -> RecordError:
-    line, column = _line_column(text, max((error.start or error.position or 0) - len(_OPEN), 0))
-    return RecordError(
-        f"The expression failed at line {line}, column {column}: {error}.".replace("..", "."), code="EXPRESSION"
-    )
+def _sentence(error: jlens.JlensError) -> str:
+    return f"{str(error).rstrip('.')}."
 
 
 def _line_column(text: str, offset: int) -> tuple[int, int]:
@@ -218,33 +223,42 @@ def lint(text: str, *, for_decimal: bool = False) -> list[str]:
 # --- host functions -------------------------------------------------------------------------------------------------
 
 
-def _money(amount: Any, currency: Any) -> str | None:
-    return None if is_blank(amount) else decimal_text(quantize_money(amount, currency, "half_up"))
+# The engine takes None from a host function for "no result" and a NaN for null.
+_NULL = float("nan")
 
 
-def _round_half_up(number: Any, digits: Any = 0) -> str | None:
-    return None if is_blank(number) else decimal_text(quantize(parse_decimal(number), _places(digits), "half_up"))
+def _money(amount: Any, currency: Any) -> Any:
+    return _NULL if is_blank(amount) else decimal_text(quantize_money(amount, currency, "half_up"))
 
 
-def _places(digits: Any) -> int:
+def _round_half_up(number: Any, digits: Any) -> Any:
+    return _NULL if is_blank(number) else decimal_text(quantize(parse_decimal(number), _places(digits, 0), "half_up"))
+
+
+def _places(digits: Any, default: int) -> int:
+    if digits is None:
+        return default
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 18:
         raise RecordError(f"{shown(digits)} is not a number of decimals from 0 to 18.", code="EXPRESSION")
     return digits
 
 
 def _arithmetic(compute: Callable[[Decimal, Decimal], Decimal]) -> HostFunction:
-    def run(left: Any, right: Any) -> str | None:
+    def run(left: Any, right: Any) -> Any:
         if is_blank(left) or is_blank(right):
-            return None
-        return decimal_text(compute(parse_decimal(left), parse_decimal(right)))
+            return _NULL
+        try:
+            return decimal_text(compute(parse_decimal(left), parse_decimal(right)))
+        except ArithmeticError:
+            raise RecordError(f"{shown(left)} has too many digits to compute with.", code="NUMBER") from None
 
     return run
 
 
-def _div(left: Any, right: Any, digits: Any = 2) -> str | None:
+def _div(left: Any, right: Any, digits: Any) -> Any:
     if is_blank(left) or is_blank(right):
-        return None
-    return decimal_text(divide_exactly(parse_decimal(left), parse_decimal(right), _places(digits), "half_up"))
+        return _NULL
+    return decimal_text(divide_exactly(parse_decimal(left), parse_decimal(right), _places(digits, 2), "half_up"))
 
 
 def _coalesce(*values: Any) -> Any:
@@ -255,7 +269,8 @@ def _looking_up(lookup_map: LookupMap | None) -> HostFunction:
     def run(name: Any, value: Any) -> Any:
         if lookup_map is None:
             raise RecordError("There are no value maps here.", code="EXPRESSION")
-        return lookup_map(str(name), value)
+        found = lookup_map(str(name), value)
+        return _NULL if found is None else found
 
     return run
 
@@ -264,15 +279,35 @@ def _refused(*_: Any) -> Any:
     raise RecordError("The expression calls a function that is not allowed.", code="EXPRESSION")
 
 
-# Name to function and JSONata signature; amounts go in and come out as decimal strings, null gives null.
-HOST_FUNCTIONS: Mapping[str, tuple[HostFunction, str | None]] = {
-    "money": (_money, None),
-    "round_half_up": (_round_half_up, None),
-    "mul": (_arithmetic(EXACT.multiply), None),
-    "add": (_arithmetic(EXACT.add), None),
-    "sub": (_arithmetic(EXACT.subtract), None),
-    "div": (_div, None),
-    "coalesce": (_coalesce, None),
+HOST_FUNCTIONS: Mapping[str, HostFunction] = {
+    "_money": _money,
+    "_round_half_up": _round_half_up,
+    "_mul": _arithmetic(EXACT.multiply),
+    "_add": _arithmetic(EXACT.add),
+    "_sub": _arithmetic(EXACT.subtract),
+    "_div": _div,
+    "coalesce": _coalesce,
+}
+# What authors call: amounts go in and come out as decimal strings, null gives null and a missing operand no result. The
+# engine hands null and missing to a host function alike, so they are told apart here.
+HELPERS: Mapping[str, str] = {
+    "money": "$money:=function($a,$b){$exists($a)?$_money($a,$b)};",
+    "round_half_up": "$round_half_up:=function($a,$b){$exists($a)?$_round_half_up($a,$b)};",
+    "mul": "$mul:=function($a,$b){$exists($a) and $exists($b)?$_mul($a,$b)};",
+    "add": "$add:=function($a,$b){$exists($a) and $exists($b)?$_add($a,$b)};",
+    "sub": "$sub:=function($a,$b){$exists($a) and $exists($b)?$_sub($a,$b)};",
+    "div": "$div:=function($a,$b,$c){$exists($a) and $exists($b)?$_div($a,$b,$c)};",
+    "lookup_map": "$lookup_map:=function($a,$b){$exists($b)?$_lookup_map($a,$b)};",
+}
+FUNCTION_HELP: Mapping[str, str] = {
+    "$money(amount, currency)": "The amount with the decimals of its currency, rounded half up.",
+    "$round_half_up(number, digits)": "The number rounded half up; without digits to a whole number.",
+    "$mul(a, b)": "The exact product.",
+    "$add(a, b)": "The exact sum.",
+    "$sub(a, b)": "The exact difference.",
+    "$div(a, b, digits)": "The quotient rounded half up; without digits to two.",
+    "$coalesce(a, b, …)": "The first that is neither missing, null nor blank.",
+    "$lookup_map(name, value)": "What a value map says for the value, today and by the map's own policy.",
 }
 
 

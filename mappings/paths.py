@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from hub.common.errors import ConfigError, RecordError
+from hub.common.money import shown
 
 Path = tuple[str, ...]
 
@@ -24,20 +25,24 @@ class _Missing(Enum):
 
 MISSING: Final = _Missing.MISSING
 
+MAX_STEPS = 32
 _STEP = re.compile(r"(?:[^\\.]|\\[\\.])+")
 _INDEX = re.compile(r"\d{1,6}", re.ASCII)
 
 
 def parse_path(text: str) -> Path:
-    """The steps of a path; a dot inside a name is written `\\.`. ConfigError for an empty step."""
-    steps, at = [], 0
-    while match := _STEP.match(text, at):
-        steps.append(re.sub(r"\\(.)", r"\1", match[0]))
+    """The steps of a path; a dot inside a name is written `\\.`. ConfigError for an empty step, or more than 32 of them."""
+    steps: list[str] = []
+    at = 0
+    while len(steps) < MAX_STEPS and (match := _STEP.match(text, at)):
+        steps.append(re.sub(r"\\(.)", r"\1", match[0], flags=re.DOTALL))
         at = match.end() + 1
         if at > len(text):
             return tuple(steps)
+        if text[at - 1] != ".":
+            break
     raise ConfigError(
-        f"The path {text!r} has an empty step or a stray backslash.",
+        f"The path {shown(text)} has an empty step, a stray backslash or too many steps.",
         fix="Write names with dots between them; a dot inside a name is written \\.",
     )
 

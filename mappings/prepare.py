@@ -79,9 +79,8 @@ class Plan:
         if self.rule.on_missing == "omit":
             return MISSING
         if self.rule.on_missing == "fail":
-            raise RecordError(
-                f"The source did not send {self.label}.", code="MISSING", fix="Correct the source record."
-            )
+            whose = "The source did not send" if self.direction == "in" else "The hub's record has no"
+            raise RecordError(f"{whose} {self.label}.", code="MISSING", fix="Correct the record where it is kept.")
         return fresh(self.default) if self.rule.on_missing == "default" else None
 
 
@@ -142,16 +141,10 @@ def _reader(rule: FieldRule, source: Path, template: Template | None, around: Su
 
 def fill_template(template: Template, record: Record) -> Any:
     """The text, with nothing where a field is null; MISSING as soon as one field is."""
-    texts = []
-    for part in template.parts:
-        if isinstance(part, str):
-            texts.append(part)
-        else:
-            value = read_path(record, part)
-            if value is MISSING:
-                return MISSING
-            texts.append(to_text(value) or "")
-    return "".join(texts)
+    values = [part if isinstance(part, str) else read_path(record, part) for part in template.parts]
+    if any(value is MISSING for value in values):
+        return MISSING
+    return "".join(to_text(value) or "" for value in values)
 
 
 def _steps(rule: FieldRule, cast: Callable[[Any], Any], around: Surroundings) -> tuple[Step, ...]:
@@ -168,9 +161,15 @@ def _steps(rule: FieldRule, cast: Callable[[Any], Any], around: Surroundings) ->
     elif rule.kind == "constant":
         constant = _constant(cast, rule.value, "constant")
         return (Step(rule.type, lambda value: fresh(constant)),)
-    else:
+    elif not _gives_text(steps) or rule.type != "string":
         steps.append(Step(rule.type, cast))
     return tuple(steps)
+
+
+def _gives_text(steps: list[Step]) -> bool:
+    """Whether what comes out is text or null already."""
+    last = steps[-1].bound if steps else None
+    return last is not None and last.function.gives == "text"
 
 
 def _exactness(rule: FieldRule) -> Step:

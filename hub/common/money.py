@@ -95,13 +95,18 @@ def _not_a_number(value: Any) -> RecordError:
 
 
 def _bounded(number: Decimal, value: Any) -> Decimal:
+    if is_bounded(number):
+        return number
     if not number.is_finite():
         raise RecordError(f"{shown(value)} is not a finite number.", code="NUMBER")
-    if not -MAX_DIGITS <= number.adjusted() < MAX_DIGITS:
-        if number:
-            raise _too_long(value)
-        return Decimal(0)
-    return number
+    if number:
+        raise _too_long(value)
+    return Decimal(0)
+
+
+def is_bounded(number: Decimal) -> bool:
+    """Whether a decimal is finite and not out of the range that is computed with."""
+    return number.is_finite() and -MAX_DIGITS <= number.adjusted() < MAX_DIGITS
 
 
 def _too_long(value: Any) -> RecordError:
@@ -118,7 +123,10 @@ def decimal_text(number: Decimal) -> str:
 
 def shown(value: Any, limit: int = 60) -> str:
     """A value as an error sentence prints it: quoted, and cut when it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print an integer of thousands of digits
+        return "A number of thousands of digits"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.common.money import EXACT, parse_decimal
-from mappings.convert import is_blank, to_text
+from mappings.convert import to_text
 from mappings.functions.registry import Arg, function
 from mappings.paths import MISSING, Path, read_path
 
@@ -15,8 +15,9 @@ _FIELD = Arg("field", "item_path", "The field of each item; empty = the item its
 
 
 def _contents(items: list[Any], field: Path) -> Iterator[Any]:
-    """What the items hold at the field; items without it are passed over."""
-    return (found for item in items if (found := read_path(item, field)) is not MISSING and not is_blank(found))
+    """What the items hold at the field; items without it, with null or with an empty text are passed over."""
+    found = (read_path(item, field) for item in items)
+    return (content for content in found if content is not MISSING and content is not None and content != "")
 
 
 @function(
@@ -98,8 +99,14 @@ def _fold(combine: Callable[[Decimal, Decimal], Decimal], items: list[Any], fiel
     takes="list",
     args=(Arg("separator", "text", "What stands between.", ","), _FIELD),
     inverse="split",
+    inline="(None if {v} is None else {separator}.join({v}) if type({v}) is list and '' not in {v} else retreat())",
 )
 def join(value: list[Any], *, separator: str, field: Path) -> str:
+    if not field and "" not in value:
+        try:
+            return separator.join(value)
+        except TypeError:
+            pass  # not all of them are texts yet
     return separator.join(text for content in _contents(value, field) if (text := to_text(content)))
 
 

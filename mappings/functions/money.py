@@ -17,7 +17,7 @@ from hub.common.money import (
     quantize,
     shown,
 )
-from mappings.convert import is_blank
+from mappings.convert import is_blank, parse_number
 from mappings.functions.registry import ROUNDING_ARG, Arg, digits_arg, function
 
 _CURRENCY = (
@@ -92,11 +92,12 @@ def round_money(value: Decimal, currency_field: Any, *, currency: str | None, ro
 def _other(field: Any, by: Decimal | None) -> Decimal:
     if by is not None:
         return by
-    if is_blank(field):
+    number = parse_number(field)
+    if number is None:
         raise RecordError(
             "The other number is empty.", code="NUMBER", fix="Use default_if_empty or correct the source."
         )
-    return parse_decimal(field)
+    return number
 
 
 def _operands(what: str) -> tuple[Arg, Arg]:
@@ -113,6 +114,7 @@ def _operands(what: str) -> tuple[Arg, Arg]:
     gives="number",
     args=_operands("multiply by"),
     one_of=("by", "field"),
+    inline="exact_multiply({v}, {field})",
 )
 def multiply(value: Decimal, field: Any, *, by: Decimal | None) -> Decimal:
     return EXACT.multiply(value, _other(field, by))
@@ -164,6 +166,7 @@ def _carry(whole: int, rest: int, divisor: int, rounding: Rounding) -> int:
     gives="number",
     args=_operands("add"),
     one_of=("by", "field"),
+    inline="exact_add({v}, {field})",
 )
 def add(value: Decimal, field: Any, *, by: Decimal | None) -> Decimal:
     return EXACT.add(value, _other(field, by))
@@ -176,6 +179,7 @@ def add(value: Decimal, field: Any, *, by: Decimal | None) -> Decimal:
     gives="number",
     args=_operands("subtract"),
     one_of=("by", "field"),
+    inline="exact_subtract({v}, {field})",
 )
 def subtract(value: Decimal, field: Any, *, by: Decimal | None) -> Decimal:
     return EXACT.subtract(value, _other(field, by))

@@ -10,14 +10,13 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal
 
 from hub.common.errors import ConfigError, RecordError
 from hub.common.money import CURRENCY_DIGITS, ROUNDINGS, parse_decimal, shown
 from hub.common.times import parse_datetime, time_zone
-from mappings.convert import is_blank, to_boolean, to_date, to_integer, to_text
+from mappings.convert import is_blank, parse_number, to_boolean, to_date, to_integer, to_text
 from mappings.functions.pictures import is_picture
 from mappings.paths import MISSING, Path, parse_path, read_path
 
@@ -81,7 +80,8 @@ def function(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as a conversion under its own name (a trailing underscore is dropped).
 
-    `inline` is the same work as a Python expression over a text `{v}`; it never contains anything a user wrote.
+    `inline` is the same work as a Python expression, over a text `{v}` or, with path arguments, over decimals; arguments
+    stand in it by name. It never contains anything a user wrote.
     """
 
     def register(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -265,17 +265,25 @@ def _constant(arg: Arg, value: Any, zone: tzinfo) -> Any:
 
 def _guard(found: Function, run: Callable[..., Any]) -> Callable[..., Any]:
     """Bring the value into the form that the conversion takes, and let null pass by."""
-    take, nulls = _TAKERS[found.takes], found.nulls
+    if found.takes == "any" and found.nulls:
+        return run
+    take, form, nulls = _TAKERS[found.takes], _FORMS.get(found.takes), found.nulls
 
     def call(value: Any, *fields: Any) -> Any:
-        taken = take(value)
-        return None if taken is None and not nulls else run(taken, *fields)
+        if type(value) is not form:
+            value = take(value)
+            if value is None and not nulls:
+                return None
+        try:
+            return run(value, *fields)
+        except ArithmeticError:
+            raise RecordError(f"{shown(value)} has too many digits to compute with.", code="NUMBER") from None
 
     return call
 
 
-def _take_number(value: Any) -> Decimal | None:
-    return None if is_blank(value) else parse_decimal(value)
+# A value of this class needs no bringing into form.
+_FORMS: dict[Takes, type] = {"text": str, "whole": int, "boolean": bool, "list": list}
 
 
 def _take_date(value: Any) -> date | None:
@@ -303,7 +311,7 @@ def _take_list(value: Any) -> list[Any] | None:
 _TAKERS: dict[Takes, Callable[[Any], Any]] = {
     "any": lambda value: value,
     "text": to_text,
-    "number": _take_number,
+    "number": parse_number,
     "whole": to_integer,
     "boolean": to_boolean,
     "date": _take_date,

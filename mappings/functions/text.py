@@ -169,6 +169,7 @@ def coalesce(value: Any, fields: Sequence[Any]) -> Any:
         Arg("otherwise", "any", "The value otherwise.", None),
     ),
     nulls=True,
+    inline="({v} if {field} is {equals} or (type({field}) is type({equals}) and {field} == {equals}) else {otherwise})",
 )
 def only_when(value: Any, field: Any, *, equals: Any, otherwise: Any) -> Any:
     return value if field is equals or (type(field) is type(equals) and field == equals) else otherwise
