@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
 from connectors import catalog, registry
 from connectors.base import Connector
-from connectors.models import Connection, Stream
+from connectors.declared import read_config
+from connectors.models import Connection, Stream, System
 from hub.common import facts
 from hub.common.errors import ConfigError, HubError
-from hub.common.records import CheckStep, Record, StreamInfo, StreamSpec
+from hub.common.http import Redactor
+from hub.common.records import CheckStep, FieldInfo, Record, StreamInfo, StreamSpec
 from hub.common.registry import Document, Problem
 
 SAMPLE_SIZE = 5
+# Words of the pages' own addresses: a connection or stream of this name could not be reached.
+RESERVED_SLUGS = frozenset({"new", "systems", "streams", "declarations"})
 
 
 def open_connection(connection: Connection) -> Connector:
     """The connector of a stored connection, ready for use; close it or use it as a context manager."""
     if connection.is_paused:
         raise ConfigError(f"The connection {connection.name!r} is paused.", fix="Resume it on its page.", code="PAUSED")
-    return open_unsaved(
+    return _open_stored(connection)
+
+
+def _open_stored(connection: Connection) -> Connector:
+    """Open it, paused or not; a secret that the system replaces is stored at once, because the old one is dead."""
+    connector = open_unsaved(
         catalogue=connection.catalogue,
         protocol=connection.protocol,
         config=connection.config,
@@ -32,6 +43,25 @@ def open_connection(connection: Connection) -> Connector:
         time_zone=connection.time_zone,
         allowed_networks=connection.allowed_networks,
     )
+    opened_in = threading.get_ident()
+
+    def keep(name: str, value: str) -> None:
+        connection.secrets = keep_secret(connection.pk, name, value)
+        if threading.get_ident() != opened_in:
+            # nobody else gives back the database connection of a thread that only reads ahead
+            database.close()
+
+    connector.on_secret_changed = keep
+    return connector
+
+
+@transaction.atomic
+def keep_secret(pk: int, name: str, value: str) -> dict[str, str]:
+    """Replace one stored secret and return them all; the others may have been changed meanwhile."""
+    secrets: dict[str, str] = Connection.objects.select_for_update().get(pk=pk).secrets
+    secrets[name] = value
+    Connection.objects.filter(pk=pk).update(secrets=secrets)
+    return secrets
 
 
 def open_unsaved(
@@ -44,12 +74,13 @@ def open_unsaved(
     allowed_networks: Sequence[str] = (),
 ) -> Connector:
     """A connector from form values, before anything is stored."""
-    declaration = _declaration(catalogue, config)
+    declaration = find_declaration(catalogue, config)
     settings = {**config, "time_zone": time_zone, "allowed_networks": list(allowed_networks)}
     return registry.open_connector(declaration=declaration, protocol=protocol, config=settings, secrets=secrets)
 
 
-def _declaration(catalogue: str, config: dict[str, Any]) -> catalog.Declaration | None:
+def find_declaration(catalogue: str, config: Mapping[str, Any]) -> catalog.Declaration | None:
+    """The declaration that a connection follows: of the catalogue, or its own; None where the protocol needs none."""
     if catalogue:
         known = registry.catalogue()
         if catalogue not in known:
@@ -65,27 +96,25 @@ def _declaration(catalogue: str, config: dict[str, Any]) -> catalog.Declaration 
 
 
 def declaration_of(connection: Connection) -> catalog.Declaration | None:
-    return _declaration(connection.catalogue, connection.config)
+    return find_declaration(connection.catalogue, connection.config)
 
 
 def spec_fields(*, catalogue: str, protocol: str, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The form fields of a kind of connection: the declaration's own, else the protocol's."""
-    declaration = _declaration(catalogue, config)
+    declaration = find_declaration(catalogue, config)
     return declaration.fields() if declaration else registry.protocols()[protocol].spec()
 
 
 def protocol_of(document: Document) -> str:
-    declaration = _declaration(document.get("catalogue") or "", document.get("config") or {})
+    declaration = find_declaration(document.get("catalogue") or "", document.get("config") or {})
     return declaration.protocol if declaration else document.get("protocol") or ""
 
 
 def declaration_problems(document: Document) -> list[Problem]:
     """What is wrong with the way a Connection document names its connector, and with its config values."""
     config = document.get("config") or {}
-    if inline := config.get("declaration"):
-        found = [Problem(f"config.declaration.{p.path}", p.sentence) for p in catalog.validate(inline)]
-        if found:
-            return found
+    if found := inline_problems(config.get("declaration")):
+        return [Problem("config.declaration", sentence) for sentence in found]
     try:
         protocol = protocol_of(document)
         known = registry.protocols()
@@ -97,39 +126,78 @@ def declaration_problems(document: Document) -> list[Problem]:
         fields = spec_fields(catalogue=document.get("catalogue") or "", protocol=protocol, config=config)
     except HubError as error:
         return [Problem("catalogue", str(error))]
-    given = {**config, **(document.get("secrets") or {})}
-    return [
-        Problem(f"config.{name}", f"{field.get('title', name)} is needed.")
-        for name, field in fields.items()
-        if field.get("required") and field.get("default") is None and not given.get(name) and not field.get("secret")
-    ]
+    return list(_value_problems(fields, config, document.get("secrets") or {}))
+
+
+def inline_problems(declaration: Any) -> list[str]:
+    """What is wrong with a declaration that stands in a connection, with line numbers where it is text."""
+    if not declaration:
+        return []
+    is_text = isinstance(declaration, str)
+    found = catalog.validate_text(declaration) if is_text else catalog.validate(declaration)
+    return [f"Line {problem.line}: {problem}" if problem.line else str(problem) for problem in found]
+
+
+def _value_problems(
+    fields: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any], secrets: Mapping[str, Any]
+) -> Iterator[Problem]:
+    for name, field in fields.items():
+        title = field.get("title") or name
+        if field.get("secret"):
+            if name in config:
+                yield Problem(f"config.{name}", f"{title} is a secret: write it under `secrets`.")
+        elif field.get("required") and field.get("default") is None and not {**config, **secrets}.get(name):
+            yield Problem(f"config.{name}", f"{title} is needed.")
+        elif "enum" in field and "pattern" in field:
+            try:
+                read_config({name: field}, config)
+            except ConfigError as error:
+                yield Problem(f"config.{name}", f"{error.what} {error.fix}".strip())
 
 
 def check_connection(connection: Connection) -> list[CheckStep]:
     """Test a stored connection, keep the result on it, and tell whoever waits for it."""
     try:
-        with open_unsaved(
-            catalogue=connection.catalogue,
-            protocol=connection.protocol,
-            config=connection.config,
-            secrets=connection.secrets,
-            time_zone=connection.time_zone,
-            allowed_networks=connection.allowed_networks,
-        ) as connector:
+        with _open_stored(connection) as connector:
             steps = list(connector.check())
     except HubError as error:
-        steps = [CheckStep("resolve", False, str(error), fix=error.fix)]
+        steps = [_not_opened(error)]
     record_check(connection, steps)
     return steps
 
 
+def check_unsaved(**values: Any) -> tuple[list[CheckStep], dict[str, str]]:
+    """Test the values of `open_unsaved` before they are stored.
+
+    Also returned: secrets that the system replaced during the test, which are to be stored in place of the given ones.
+    """
+    replaced: dict[str, str] = {}
+    try:
+        with open_unsaved(**values) as connector:
+            connector.on_secret_changed = replaced.__setitem__
+            return list(connector.check()), replaced
+    except HubError as error:
+        return [_not_opened(error)], replaced
+
+
+def _not_opened(error: HubError) -> CheckStep:
+    """The first step of a test that could not even begin."""
+    where = f" ({error.where})" if error.where else ""
+    return CheckStep("resolve", False, f"{error.what}{where}", fix=error.fix)
+
+
 def record_check(connection: Connection, steps: Sequence[CheckStep]) -> None:
+    """Keep the result of a test. Not by `save()`: a test is no change of the configuration and no row of its history."""
     failed = next((step for step in steps if not step.ok), None)
-    connection.status = Connection.Status.FAILING if failed else Connection.Status.OK
-    connection.status_detail = f"{failed.detail} {failed.cause}".strip() if failed else _signed_in_as(steps)
-    connection.checked_at = timezone.now()
-    connection.check_steps = [asdict(step) for step in steps]
-    connection.save(update_fields=["status", "status_detail", "checked_at", "check_steps"])
+    result = {
+        "status": Connection.Status.FAILING if failed else Connection.Status.OK,
+        "status_detail": f"{failed.detail} {failed.cause}".strip() if failed else _signed_in_as(steps),
+        "checked_at": timezone.now(),
+        "check_steps": [asdict(step) for step in steps],
+    }
+    for name, value in result.items():
+        setattr(connection, name, value)
+    Connection.objects.filter(pk=connection.pk).update(**result)
     facts.publish("connection_checked", connection=connection, ok=failed is None)
 
 
@@ -137,7 +205,37 @@ def _signed_in_as(steps: Sequence[CheckStep]) -> str:
     return next((step.detail for step in steps if step.name == "authenticate"), "")
 
 
+@transaction.atomic
+def save_connection(
+    connection: Connection, *, secrets: Mapping[str, str | None], new_system: System | None = None
+) -> Connection:
+    """Store a connection, new or changed. A secret that is not named keeps its value, None removes it.
+
+    `new_system` is stored with it, or not at all. Raises ValidationError by field. The history keeps which secrets were
+    entered or removed, never their values.
+    """
+    if new_system is not None:
+        new_system.full_clean()
+        new_system.save()
+        connection.system = new_system
+    stored = Connection.objects.select_for_update().get(pk=connection.pk).secrets if connection.pk else {}
+    changed = {name: value for name, value in secrets.items() if stored.get(name) != value}
+    connection.secrets = {name: value for name, value in {**stored, **changed}.items() if value is not None}
+    connection.full_clean(exclude=["secrets"])
+    connection._change_reason = _secret_note(changed)  # type: ignore[attr-defined]
+    connection.save()
+    return connection
+
+
+def _secret_note(changed: Mapping[str, str | None]) -> str | None:
+    entered = ", ".join(sorted(name for name, value in changed.items() if value is not None))
+    removed = ", ".join(sorted(name for name, value in changed.items() if value is None))
+    said = [f"Secret entered: {entered}." if entered else "", f"Secret removed: {removed}." if removed else ""]
+    return " ".join(filter(None, said)) or None
+
+
 def discover(connection: Connection) -> Sequence[StreamInfo]:
+    """The object types that a connection offers, asked now."""
     with open_connection(connection) as connector:
         return connector.discover()
 
@@ -159,6 +257,32 @@ def save_stream(*, connection: Connection, info: StreamInfo, slug: str, **chosen
     return stream
 
 
+@transaction.atomic
+def change_stream(stream: Stream, **chosen: Any) -> Stream:
+    """Change label, key_fields, cursor_field, page_size, options or source_schema; raises ValidationError by field."""
+    for name, value in chosen.items():
+        setattr(stream, name, value)
+    stream.full_clean()
+    stream.save()
+    return stream
+
+
+def refresh_fields(stream: Stream) -> Sequence[FieldInfo]:
+    """Ask the system again which fields a stream has; everything that was chosen stays.
+
+    Raises ConfigError when the system no longer offers the object.
+    """
+    info = next((each for each in discover(stream.connection) if each.name == stream.name), None)
+    if info is None:
+        raise ConfigError(
+            f"{stream.connection} no longer offers {stream.name!r}.",
+            fix="Check whether the object was renamed, or whether the account may still see it.",
+            code="STREAM",
+        )
+    change_stream(stream, fields=[asdict(field) for field in info.fields], discovered_at=timezone.now())
+    return info.fields
+
+
 def stream_spec(stream: Stream) -> StreamSpec:
     return StreamSpec(
         name=stream.name,
@@ -171,16 +295,31 @@ def stream_spec(stream: Stream) -> StreamSpec:
 
 def sample_records(stream: Stream, *, limit: int = SAMPLE_SIZE) -> list[Record]:
     """A few real records of a stream, read now; nothing is stored."""
-    with open_connection(stream.connection) as connector:
+    return read_samples(stream.connection, stream_spec(stream), limit=limit)
+
+
+def read_samples(connection: Connection, spec: StreamSpec, *, limit: int = SAMPLE_SIZE) -> list[Record]:
+    """A few real records of an object type, whether or not it is kept as a stream; the account's secrets are masked."""
+    with open_connection(connection) as connector:
         found: list[Record] = []
-        for page in connector.read(stream_spec(stream), cursor=None):
+        for page in connector.read(spec, cursor=None):
             found += page.records
             if len(found) >= limit:
                 break
-    return found[:limit]
+    redact = Redactor(connection.secrets.values())
+    return [_redacted(record, redact) for record in found[:limit]]
+
+
+def _redacted(value: Any, redact: Redactor) -> Any:
+    if isinstance(value, dict):
+        return {name: _redacted(item, redact) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, redact) for item in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def set_paused(*, connection: Connection, is_paused: bool) -> None:
+    """Stop all work of a connection, or let it go on; what waits is kept."""
     connection.is_paused = is_paused
-    connection.save()
+    connection.save(update_fields=["is_paused", "updated_at"])
     facts.publish("connection_paused", connection=connection, is_paused=is_paused)
