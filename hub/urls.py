@@ -18,7 +18,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("hub.accounts.urls")),
     path("", include("hub.common.urls")),
-    path("connections/", include("connectors.urls")),
+    path("", include("connectors.urls")),
     path("contracts/", include("governance.urls")),
     path("mappings/", include("mappings.urls")),
     path("", include("hub.sync.urls")),
