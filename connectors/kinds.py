@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from connectors import secrets
 from connectors.models import Connection, Stream, System
-from connectors.services import declaration_problems, protocol_of
+from connectors.problems import declaration_problems
+from connectors.services import RESERVED_SLUGS, protocol_of
 from hub.accounts.models import Domain
 from hub.common import registry
 from hub.common.kinds import Attr, ModelKind, Ref
@@ -12,6 +13,9 @@ from hub.common.registry import Document, Problem
 
 
 class SystemKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        return reserved(document)
+
     def impact(self, slug: str) -> list[tuple[str, str]]:
         return [("Connection", s) for s in Connection.objects.filter(system__slug=slug).values_list("slug", flat=True)]
 
@@ -25,7 +29,7 @@ class ConnectionKind(ModelKind):
 
     def extra_validate(self, document: Document) -> list[Problem]:
         problems = [Problem(f"secrets.{n}", s) for n, s in secrets.problems(document.get("secrets") or {})]
-        return problems + declaration_problems(document)
+        return reserved(document) + problems + declaration_problems(document)
 
     def normal(self, document: Document) -> Document:
         """A secret counts as changed only when its new value is known and differs from the stored one."""
@@ -61,6 +65,18 @@ class ConnectionKind(ModelKind):
         return [("Stream", s) for s in streams.values_list("slug", flat=True)]
 
 
+class StreamKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        return reserved(document)
+
+
+def reserved(document: Document) -> list[Problem]:
+    """A slug that would hide behind one of the pages' own addresses."""
+    if document["slug"] not in RESERVED_SLUGS:
+        return []
+    return [Problem("slug", f"{document['slug']!r} is a word of the hub's own addresses. Choose another one.")]
+
+
 def register() -> None:
     registry.register(
         SystemKind(
@@ -89,7 +105,7 @@ def register() -> None:
         )
     )
     registry.register(
-        ModelKind(
+        StreamKind(
             name="Stream",
             model=Stream,
             after=["Connection"],

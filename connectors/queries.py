@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -138,10 +139,6 @@ def matching(rows: QuerySet[Connection], text: str) -> QuerySet[Connection]:
     return rows.filter(Q(name__icontains=text) | Q(slug__icontains=text) | Q(system__name__icontains=text))
 
 
-def systems_with_counts() -> QuerySet[System]:
-    return System.objects.annotate(connection_count=Count("connections")).order_by("name")
-
-
 # --- suggestions ----------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +150,12 @@ def free_slug(name: str, rows: QuerySet[Any] | None = None, *, max_length: int =
     rows = Connection.objects.all() if rows is None else rows
     taken = services.RESERVED_SLUGS | set(rows.filter(slug__startswith=stem).values_list("slug", flat=True))
     return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, 1_000))) if slug not in taken)
+
+
+def stream_slug(stream: Stream) -> str:
+    """`psa-projects` for the object `Projects` of the connection `psa`."""
+    stem = re.sub(r"[_./*\\]+", " ", stream.name)
+    return free_slug(f"{stream.connection.slug} {stem}", Stream.objects.all(), max_length=80)
 
 
 def system_of_kind(catalogue: str) -> System | None:

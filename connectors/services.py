@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.db import connection as database
@@ -13,13 +13,12 @@ from django.utils import timezone
 
 from connectors import catalog, registry
 from connectors.base import Connector
-from connectors.declared import read_config
 from connectors.models import Connection, Stream, System
 from hub.common import facts
 from hub.common.errors import ConfigError, HubError
 from hub.common.http import Redactor
 from hub.common.records import CheckStep, FieldInfo, Record, StreamInfo, StreamSpec
-from hub.common.registry import Document, Problem
+from hub.common.registry import Document
 
 SAMPLE_SIZE = 5
 # Words of the pages' own addresses: a connection or stream of this name could not be reached.
@@ -110,51 +109,6 @@ def protocol_of(document: Document) -> str:
     return declaration.protocol if declaration else document.get("protocol") or ""
 
 
-def declaration_problems(document: Document) -> list[Problem]:
-    """What is wrong with the way a Connection document names its connector, and with its config values."""
-    config = document.get("config") or {}
-    if found := inline_problems(config.get("declaration")):
-        return [Problem("config.declaration", sentence) for sentence in found]
-    try:
-        protocol = protocol_of(document)
-        known = registry.protocols()
-        if protocol not in known:
-            text = (
-                f"Say which connector: `catalogue`, `config.declaration`, or `protocol` ({', '.join(sorted(known))})."
-            )
-            return [Problem("catalogue", text)]
-        fields = spec_fields(catalogue=document.get("catalogue") or "", protocol=protocol, config=config)
-    except HubError as error:
-        return [Problem("catalogue", str(error))]
-    return list(_value_problems(fields, config, document.get("secrets") or {}))
-
-
-def inline_problems(declaration: Any) -> list[str]:
-    """What is wrong with a declaration that stands in a connection, with line numbers where it is text."""
-    if not declaration:
-        return []
-    is_text = isinstance(declaration, str)
-    found = catalog.validate_text(declaration) if is_text else catalog.validate(declaration)
-    return [f"Line {problem.line}: {problem}" if problem.line else str(problem) for problem in found]
-
-
-def _value_problems(
-    fields: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any], secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
-    for name, field in fields.items():
-        title = field.get("title") or name
-        if field.get("secret"):
-            if name in config:
-                yield Problem(f"config.{name}", f"{title} is a secret: write it under `secrets`.")
-        elif field.get("required") and field.get("default") is None and not {**config, **secrets}.get(name):
-            yield Problem(f"config.{name}", f"{title} is needed.")
-        elif "enum" in field and "pattern" in field:
-            try:
-                read_config({name: field}, config)
-            except ConfigError as error:
-                yield Problem(f"config.{name}", f"{error.what} {error.fix}".strip())
-
-
 def check_connection(connection: Connection) -> list[CheckStep]:
     """Test a stored connection, keep the result on it, and tell whoever waits for it."""
     try:
@@ -235,9 +189,13 @@ def _secret_note(changed: Mapping[str, str | None]) -> str | None:
 
 
 def discover(connection: Connection) -> Sequence[StreamInfo]:
-    """The object types that a connection offers, asked now."""
+    """The object types that a connection offers, asked now; the account's secrets are masked in examples."""
     with open_connection(connection) as connector:
-        return connector.discover()
+        found = connector.discover()
+    redact = Redactor(connection.secrets.values())
+    return [
+        replace(info, fields=[replace(field, example=redact(field.example)) for field in info.fields]) for info in found
+    ]
 
 
 @transaction.atomic
@@ -257,6 +215,26 @@ def save_stream(*, connection: Connection, info: StreamInfo, slug: str, **chosen
     return stream
 
 
+def choose_object(*, connection: Connection, name: str, slug: str, **chosen: Any) -> Stream:
+    """Keep an object type as a stream; without `fields` among the chosen, the system is asked what it looks like.
+
+    Raises ConfigError when the system does not offer it.
+    """
+    info = StreamInfo(name, chosen.get("label", "")) if "fields" in chosen else _offered(connection, name)
+    return save_stream(connection=connection, info=info, slug=slug, **chosen)
+
+
+def _offered(connection: Connection, name: str) -> StreamInfo:
+    offered = {info.name: info for info in discover(connection)}
+    if name not in offered:
+        raise ConfigError(
+            f"{connection} does not offer {name!r}.",
+            fix="Check whether it was renamed, or whether the account may still see it.",
+            code="STREAM",
+        )
+    return offered[name]
+
+
 @transaction.atomic
 def change_stream(stream: Stream, **chosen: Any) -> Stream:
     """Change label, key_fields, cursor_field, page_size, options or source_schema; raises ValidationError by field."""
@@ -272,13 +250,7 @@ def refresh_fields(stream: Stream) -> Sequence[FieldInfo]:
 
     Raises ConfigError when the system no longer offers the object.
     """
-    info = next((each for each in discover(stream.connection) if each.name == stream.name), None)
-    if info is None:
-        raise ConfigError(
-            f"{stream.connection} no longer offers {stream.name!r}.",
-            fix="Check whether the object was renamed, or whether the account may still see it.",
-            code="STREAM",
-        )
+    info = _offered(stream.connection, stream.name)
     change_stream(stream, fields=[asdict(field) for field in info.fields], discovered_at=timezone.now())
     return info.fields
 

@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
 
-from connectors import custody, queries, services
+from connectors import custody, problems, queries
 from connectors.form_fields import CLEAR, PREFIX, SuggestInput, build_field, check_time_zone, zone_names
 from connectors.gallery import Offer
 from connectors.models import Connection
@@ -81,7 +81,7 @@ class SignInForm(forms.Form):
         if DECLARATION not in own or self.offer.catalogue:
             return own
         text = self._declaration_text()
-        if not text or services.inline_problems(text):
+        if not text or problems.inline_problems(text):
             return own
         return {**own, **self.offer.fields({DECLARATION: text})}
 
@@ -126,7 +126,7 @@ class SignInForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         super().clean()
         if self.is_inline:
-            for sentence in services.inline_problems(self.cleaned_data.get(f"{PREFIX}{DECLARATION}")):
+            for sentence in problems.inline_problems(self.cleaned_data.get(f"{PREFIX}{DECLARATION}")):
                 self.add_error(f"{PREFIX}{DECLARATION}", sentence)
         if self.connection and not self.sign_in_errors:
             self._refuse_moved_secrets(self.connection)

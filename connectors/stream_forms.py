@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -73,11 +72,11 @@ class StreamForm(forms.Form):
             "key_fields": ", ".join(key),
             "cursor_field": cursor,
             "page_size": kept.page_size or None,
-            "slug": "" if kept.pk else suggest_slug(kept),
+            "slug": "" if kept.pk else queries.stream_slug(kept),
         }
 
     def clean_slug(self) -> str:
-        return check_slug(self.cleaned_data["slug"] or suggest_slug(self.stream), taken=Stream.objects.all())
+        return check_slug(self.cleaned_data["slug"] or queries.stream_slug(self.stream), taken=Stream.objects.all())
 
     def clean_key_fields(self) -> list[str]:
         found = [part.strip() for part in self.cleaned_data["key_fields"].split(",") if part.strip()]
@@ -99,12 +98,6 @@ class StreamForm(forms.Form):
     def _check_known(self, name: str) -> None:
         if self.names and name not in self.names:
             raise ValidationError(f"There is no field {name!r}.{near(name, self.names)}")
-
-
-def suggest_slug(stream: Stream) -> str:
-    """`psa-projects` for the object `Projects` of the connection `psa`."""
-    stem = re.sub(r"[_./*\\]+", " ", stream.name)
-    return queries.free_slug(f"{stream.connection.slug} {stem}", Stream.objects.all(), max_length=80)
 
 
 def near(name: str, known: Sequence[str]) -> str:

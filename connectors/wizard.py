@@ -21,6 +21,7 @@ from connectors.examples import EXAMPLES
 from connectors.forms import ConnectionForm
 from connectors.gallery import Offer
 from connectors.models import Connection
+from connectors.problems import inline_problems
 from connectors.sign_in_form import DECLARATION
 from connectors.views import find, frame, me, test_result
 from hub.common.htmx import redirect_to, render_page, wants_fragment
@@ -88,7 +89,7 @@ def _answer(request: HttpRequest, form: ConnectionForm) -> HttpResponse:
 
 
 def _read_declaration(request: HttpRequest, form: ConnectionForm) -> HttpResponse:
-    problems = services.inline_problems(form.data.get(f"c_{DECLARATION}"))
+    problems = inline_problems(form.data.get(f"c_{DECLARATION}"))
     shown = form.draft(form.sealed_after({}))
     return _page(request, form.offer, shown, partial="connectors/_own_fields.html", problems=problems)
 

@@ -41,6 +41,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 
 def _status_of(error: HubError) -> int:
+    if error.code == "IN_USE":
+        return 409
     return 502 if isinstance(error, AuthError | TransientError) else 422 if isinstance(error, ConfigError) else 400
 
 
