@@ -49,7 +49,9 @@ def database_from_url(url: str, *, role: str) -> dict[str, Any]:
     if role not in {"owner", "web", "engine"}:
         raise ImproperlyConfigured(f"HUB_DB_ROLE={role!r} is unknown. Use owner, web or engine.")
     if role != "owner" and os.environ.get("HUB_DB_ROLES", "on") != "off":
-        options["options"] = f"-c role=syncline_{role}"
+        # The engine's statements all go by key. On tables that grow from nothing the planner's first guess is a scan.
+        by_key = " -c enable_seqscan=off" if role == "engine" else ""
+        options["options"] = f"-c role=syncline_{role}{by_key}"
     if role == "web":
         options["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
     parts = urlsplit(url or "postgresql:///syncline")

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 
 NULL = "\\N"
+# How JSON writes NUL; text may also hold these very characters, so it is only a first sign.
+ESCAPED_NUL = b"\\u0000"
 
 
 def text(value: str | None) -> str:
@@ -27,10 +29,10 @@ def json_bytes(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode()
 
 
-def json_text(value: Any) -> str:
-    """A jsonb value for COPY. JSON escapes control characters itself, so only its backslashes need care."""
-    dumped = json_bytes(value).decode()
-    return dumped.replace("\\", "\\\\") if "\\" in dumped else dumped
+def json_text(dumped: bytes) -> str:
+    """JSON for COPY. JSON escapes control characters itself, so only its backslashes need care."""
+    found = dumped.decode()
+    return found.replace("\\", "\\\\") if "\\" in found else found
 
 
 def bytea(value: bytes) -> str:
@@ -47,7 +49,11 @@ def array(values: list[str] | tuple[str, ...] | None) -> str:
 
 def has_nul(value: Any) -> bool:
     """PostgreSQL's text and jsonb cannot hold the character NUL."""
-    return b"\\u0000" in json_bytes(value)
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(has_nul(k) or has_nul(v) for k, v in value.items())
+    return isinstance(value, list) and any(map(has_nul, value))
 
 
 def without_nul(value: Any) -> Any:

@@ -45,9 +45,10 @@ class Write:
     version: int
     body: Body
     provenance_id: int
+    json: bytes = b""  # the body as JSON, where it is at hand
 
 
-@dataclass(slots=True)
+@dataclass
 class RecordStore:
     """Writes records of one entity. `cursor` is a plain psycopg cursor inside the page's transaction."""
 
@@ -55,6 +56,12 @@ class RecordStore:
     markers: Markers
     cursor: Any
     now: str
+
+    def __post_init__(self) -> None:
+        places = dict(self.markers.promoted)
+        names = [places.get(column, "") for column in ("legal_entity", "customer", "project", "period")]
+        names += [self.markers.amount, self.markers.currency, places.get("source_updated_at", "")]
+        self._lifted = names
 
     def allocate(self, count: int) -> list[int]:
         """Ids for new rows, taken from the sequence in blocks."""
@@ -95,17 +102,14 @@ class RecordStore:
         )
 
     def _row(self, write: Write) -> str:
-        body = json_text(write.body)
-        digest = hashlib.blake2b(body.encode(), digest_size=16).digest()
-        return f"{body}\t{write.provenance_id}\t{bytea(digest)}\t{self._promoted(write.body)}"
+        dumped = write.json or json_bytes(write.body)
+        digest = hashlib.blake2b(dumped, digest_size=16).hexdigest()
+        return f"{json_text(dumped)}\t{write.provenance_id}\t\\\\x{digest}\t{self._promoted(write.body)}"
 
     def _promoted(self, body: Body) -> str:
-        """Columns that the contract's markers lift out of the body."""
-        values: dict[str, Any] = {column: body.get(name) for column, name in self.markers.promoted}
-        amount, currency = body.get(self.markers.amount), body.get(self.markers.currency)
-        columns = [_column(values.get(name)) for name in ("legal_entity", "customer", "project", "period")]
-        columns += [NULL if amount in (None, "") else text(str(amount)), _column(currency)]
-        return "\t".join([*columns, _column(values.get("source_updated_at"))])
+        """Columns that the contract's markers lift out of the body; most records have few of them."""
+        get = body.get
+        return "\t".join([NULL if not name or (v := get(name)) in (None, "") else text(str(v)) for name in self._lifted])
 
     # Crosswalk ---------------------------------------------------------------------------------------------
     def link(self, stream_id: int, batch_id: int, links: Sequence[tuple[str, int, bytes]]) -> None:

@@ -93,9 +93,7 @@ class InboundRun:
         cursor_to = page.cursor if page.cursor is not None else self.run.cursor_to
         position = {"resume": json.dumps(page.resume), "cursor_to": cursor_to}
         with transaction.atomic(), plain_cursor() as cursor:
-            stored = PageTransaction(self.run, self.plan, prepared, cursor, self.entity_ids).store(
-                page.records, position
-            )
+            stored = PageTransaction(self.run, self.plan, prepared, cursor, self.entity_ids).store(position)
             if page.ordered and not self.is_full:
                 _save_cursor(self.plan.sync.pk, self.run.pk, cursor_to)
         self.run.page_no, self.run.resume, self.run.cursor_to = self.run.page_no + 1, page.resume, cursor_to

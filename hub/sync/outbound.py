@@ -19,7 +19,6 @@ from connectors.base import Connector
 from connectors.services import open_connection
 from hub.common.db import plain_cursor
 from hub.common.errors import (
-    AuthError,
     ConfigError,
     HubError,
     MissingReference,
@@ -29,7 +28,6 @@ from hub.common.errors import (
 )
 from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import json_bytes
-from hub.records.queries import external_ids_by_key
 from hub.sync import ledger, outbox, retry, runs
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
@@ -47,6 +45,7 @@ class Parcel:
 
     due: Due
     body: Record = field(default_factory=dict)
+    json: bytes = b""
     hash: bytes = b""
     error: HubError | None = None
     is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
@@ -103,7 +102,11 @@ class OutboundRun:
         sending = [p for p in parcels if p.error is None and not p.is_unchanged and not p.is_unwanted]
         batch_id = self._intend(parcels, sending)
         started = time.perf_counter()
-        outcomes = self._send(connector, sending)
+        try:
+            outcomes = self._send(connector, sending)
+        except HubError:
+            self._abandon(batch_id)
+            raise
         took = time.perf_counter() - started
         self.timings["target"] += took
         self._settle(parcels, outcomes, batch_id, micros=int(took * 1_000_000))
@@ -121,13 +124,17 @@ class OutboundRun:
                 read=len(parcels),
                 mapping_version_id=self.plan.mapping_version.pk,
                 contract_version_id=self.plan.contract_version.pk,
-                payload=ledger.pack([p.body for p in parcels]),
+                payload=ledger.pack([p.json or b"{}" for p in parcels]),
                 status=int(Batch.Status.SENDING),
                 sent_ids=[p.due.record_id for p in sending],
             )
         self.run.page_no += 1
         self.timings["intent"] += time.perf_counter() - started
         return batch_id
+
+    def _abandon(self, batch_id: int) -> None:
+        """The intent of a batch that was not sent is taken back."""
+        Batch.objects.filter(pk=batch_id).update(status=Batch.Status.DONE, sent_ids=[])
 
     # Call --------------------------------------------------------------------------------------------------
     def _send(self, connector: Connector, sending: list[Parcel]) -> dict[int, WriteOutcome]:
@@ -148,8 +155,8 @@ class OutboundRun:
             return connector.write(self.plan.stream, items)
         except UnknownOutcome as error:
             return [WriteOutcome(item.key, "unsure", error=error) for item in items]
-        except AuthError:
-            raise
+        except ConfigError:
+            raise  # nothing was sent; the owner must act before anything can be
         except HubError as error:
             return [WriteOutcome(item.key, "failed", error=error) for item in items]
 
@@ -213,7 +220,8 @@ class OutboundRun:
     def _answered(self, settlement: Settlement, entry: Entry, parcel: Parcel, answer: WriteOutcome) -> None:
         entry.http_status = answer.http_status
         if answer.status in ("created", "updated", "unchanged") and answer.ref:
-            settlement.target_ref = entry.target_ref = entry.external_id = answer.ref
+            entry.target_ref = entry.external_id = answer.ref
+            settlement.target_ref = answer.ref if answer.ref != entry.key else None
             settlement.hash = parcel.hash
             names = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "unchanged": Outcome.UNCHANGED}
             entry.outcome = names[answer.status]
@@ -253,7 +261,7 @@ class OutboundRun:
         self, cursor: Any, delivered: Sequence[tuple[Settlement, Entry]], known: Collection[int], batch_id: int
     ) -> None:
         """Remember the target's own ids, so that reading the target back meets the same records; release who waited."""
-        refs = [(s, e) for s, e in delivered if s.target_ref and s.target_ref != e.key and s.record_id not in known]
+        refs = [(s, e) for s, e in delivered if s.target_ref and s.record_id not in known]
         if refs:
             cursor.execute(
                 "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash)"
@@ -327,7 +335,8 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
     _resolve(plan, [p for p in parcels if p.error is None and not p.is_unwanted])
     for parcel in parcels:
         if parcel.error is None:
-            parcel.hash = hashlib.blake2b(json_bytes(parcel.body), digest_size=16).digest()
+            parcel.json = json_bytes(parcel.body)
+            parcel.hash = hashlib.blake2b(parcel.json, digest_size=16).digest()
     return parcels
 
 
@@ -336,7 +345,7 @@ def _resolve(plan: SyncPlan, parcels: Sequence[Parcel]) -> None:
         if reference.stream_id is None:
             continue
         given = {id(p): str(v) for p in parcels if (v := p.body.get(reference.target)) not in (None, "")}
-        refs = external_ids_by_key(reference.stream_id, reference.entity_id, set(given.values()))
+        refs = outbox.refs_at(reference.stream_id, reference.entity_id, set(given.values()))
         for parcel in parcels:
             value = given.get(id(parcel))
             if value is None or parcel.error is not None:

@@ -5,12 +5,15 @@ The only writer of Delivery. A run of the outbound sync is the lease on its rows
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from hub.common.db import plain_cursor
+from hub.records.copying import NULL, bytea, text
+from hub.records.queries import external_ids_by_key
 from hub.sync.plan import Subscriber
 from hub.sync.states import DeliveryState
 
@@ -34,7 +37,10 @@ class Due:
 
 @dataclass(slots=True)
 class Settlement:
-    """What became of one delivery; `state` DELIVERED is turned back into PENDING when a newer version came meanwhile."""
+    """What became of one delivery; DELIVERED is turned back into PENDING when a newer version came meanwhile.
+
+    `target_ref` is None where the target knows the record by our key.
+    """
 
     record_id: int
     version: int
@@ -113,7 +119,8 @@ def enqueue_missing(cursor: Any, subscriber: Subscriber, entity_id: int) -> int:
 def due(cursor: Any, sync_id: int, limit: int) -> list[Due]:
     """The next rows to deliver, oldest record first. Reads without locks: the run is the lease."""
     rows = cursor.execute(
-        "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id, d.target_ref, d.delivered_version,"
+        "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id,"
+        " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
         " d.delivered_hash, c.amount::text, c.currency"
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() order by d.record_id limit %s",
@@ -127,33 +134,55 @@ def _bytes(value: Any) -> bytes | None:
 
 
 def settle(cursor: Any, sync_id: int, settlements: Sequence[Settlement]) -> None:
-    """Write outcomes, set-based, in id order. Attempts and errors are cleared by success."""
-    if not settlements:
-        return
+    """Write outcomes, set-based, in id order."""
     rows = sorted(settlements, key=lambda s: s.record_id)
+    _deliver(cursor, sync_id, [row for row in rows if row.state == DeliveryState.DELIVERED])
+    _settle_rest(cursor, sync_id, [row for row in rows if row.state != DeliveryState.DELIVERED])
+
+
+def _deliver(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
+    """What the target took: by COPY, because this is what happens to nearly every record."""
+    if not rows:
+        return
+    cursor.execute(
+        "create temp table if not exists settled_delivery (record_id bigint, version int, target_ref text, hash bytea)"
+        " on commit delete rows"
+    )
+    with cursor.copy("copy settled_delivery from stdin") as copy:
+        copy.write(
+            "".join(
+                [
+                    f"{r.record_id}\t{r.version}\t{text(r.target_ref)}\t{NULL if r.hash is None else bytea(r.hash)}\n"
+                    for r in rows
+                ]
+            )
+        )
+    cursor.execute(
+        "update sync_delivery d set state = case when d.version = s.version then %s else %s end,"
+        " target_ref = coalesce(s.target_ref, d.target_ref), delivered_version = s.version,"
+        " delivered_hash = coalesce(s.hash, d.delivered_hash), attempts = 0, next_at = now(), missing_entity_id = null,"
+        " missing_key = null, error_code = null, error_detail = null"
+        " from settled_delivery s where d.sync_id = %s and d.record_id = s.record_id",
+        [int(DeliveryState.DELIVERED), int(DeliveryState.PENDING), sync_id],
+    )
+
+
+def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
+    if not rows:
+        return
     cursor.execute(
         "update sync_delivery d set"
-        " state = case when u.state = %(delivered)s and d.version <> u.version then %(pending)s else u.state end,"
-        " target_ref = coalesce(u.target_ref, d.target_ref),"
-        " delivered_version = case when u.state = %(delivered)s then u.version else d.delivered_version end,"
-        " delivered_hash = coalesce(u.hash, d.delivered_hash), attempts = u.attempts,"
+        " state = u.state, attempts = u.attempts,"
         " next_at = now() + make_interval(secs => u.retry_seconds), missing_entity_id = u.missing_entity_id,"
         " missing_key = u.missing_key, error_code = u.error_code, error_detail = u.error_detail"
-        " from unnest(%(ids)s::bigint[], %(versions)s::int[], %(states)s::smallint[], %(refs)s::text[],"
-        " %(hashes)s::bytea[], %(attempts)s::smallint[], %(retries)s::float8[], %(entities)s::int[], %(keys)s::text[],"
-        " %(codes)s::text[], %(details)s::text[])"
-        " u(record_id, version, state, target_ref, hash, attempts, retry_seconds, missing_entity_id, missing_key,"
-        " error_code, error_detail)"
+        " from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(attempts)s::smallint[], %(retries)s::float8[],"
+        " %(entities)s::int[], %(keys)s::text[], %(codes)s::text[], %(details)s::text[])"
+        " u(record_id, state, attempts, retry_seconds, missing_entity_id, missing_key, error_code, error_detail)"
         " where d.sync_id = %(sync)s and d.record_id = u.record_id",
         {
-            "delivered": int(DeliveryState.DELIVERED),
-            "pending": int(DeliveryState.PENDING),
             "sync": sync_id,
             "ids": [s.record_id for s in rows],
-            "versions": [s.version for s in rows],
             "states": [int(s.state) for s in rows],
-            "refs": [s.target_ref for s in rows],
-            "hashes": [s.hash for s in rows],
             "attempts": [s.attempts for s in rows],
             "retries": [s.retry_seconds for s in rows],
             "entities": [s.missing_entity_id for s in rows],
@@ -162,6 +191,23 @@ def settle(cursor: Any, sync_id: int, settlements: Sequence[Settlement]) -> None
             "details": [s.error_detail for s in rows],
         },
     )
+
+
+def refs_at(stream_id: int, entity_id: int, keys: Collection[str]) -> dict[str, str]:
+    """canonical key → the id at a target stream: from reading it, or from what was delivered to it."""
+    found = external_ids_by_key(stream_id, entity_id, keys)
+    missing = [key for key in keys if key not in found]
+    if not missing:
+        return found
+    with plain_cursor() as cursor:
+        rows = cursor.execute(
+            "select c.key, coalesce(d.target_ref, c.key) from records_canonicalrecord c"
+            " join sync_sync s on true join mappings_mapping m on m.id = s.mapping_id and m.stream_id = %s"
+            " join sync_delivery d on d.sync_id = s.id and d.record_id = c.id and d.delivered_version is not null"
+            " where c.entity_id = %s and c.key = any(%s)",
+            [stream_id, entity_id, missing],
+        ).fetchall()
+    return {**found, **dict(rows)}
 
 
 def release_waiting(cursor: Any, entity_id: int, keys: Iterable[str], *, connection_id: int) -> list[int]:

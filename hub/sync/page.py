@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class PageTransaction:
         self.result = Stored()
         self.started = time.perf_counter()
 
-    def store(self, records: Sequence[Record], position: dict[str, Any]) -> Stored:
+    def store(self, position: dict[str, Any]) -> Stored:
         runs.fence(self.cursor, self.run, counts={}, stage="storing", page_no=self.run.page_no + 1, **position)
         self.batch_id, self.now = ledger.open_batch(
             self.cursor,
@@ -51,7 +51,7 @@ class PageTransaction:
             read=self.page.read,
             mapping_version_id=self.plan.mapping_version.pk,
             contract_version_id=self.plan.contract_version.pk,
-            payload=ledger.pack(records),
+            payload=ledger.pack(self.page.raws),
             status=Batch.Status.DONE,
         )
         self.records = RecordStore(self.plan.entity.pk, self.plan.contract.markers, self.cursor, self.now)
@@ -73,7 +73,8 @@ class PageTransaction:
         writes = []
         for item, record_id, number in zip(items, ids, numbers, strict=True):
             item.record_id = self.made[item.key] = record_id
-            writes.append(Write(record_id, item.key, 1, item.body, self._provenance(item.body)))
+            profile = profile_of_one(tuple(item.body), self.system_id)
+            writes.append(Write(record_id, item.key, 1, item.body, profile, item.json))
             self.entries.append(self._entry(item, Outcome.CREATED, number, version=1))
         self.records.insert(writes)
         self.records.link(
@@ -82,9 +83,6 @@ class PageTransaction:
         rows = [(i.record_id or 0, i.body, number) for i, number in zip(items, numbers, strict=True)]
         self.result.delivering |= outbox.enqueue_new(self.cursor, self.plan.subscribers, rows, self.now)
         self._release(items)
-
-    def _provenance(self, body: Record) -> int:
-        return profile_of_one(tuple(body), self.system_id)
 
     def _release(self, items: list[Item]) -> None:
         keys, externals = [i.key for i in items], [i.external_id for i in items]

@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.common.errors import HubError, MissingReference, RecordError
 from hub.common.records import BadRecord, Record
-from hub.records.copying import has_nul, json_bytes, without_nul
+from hub.records.copying import ESCAPED_NUL, has_nul, json_bytes, without_nul
 from hub.records.queries import crosswalk_of, existing_keys, ids_by_key, keys_by_external_id
 from hub.sync.plan import Reference, SyncPlan
 
@@ -25,6 +25,7 @@ class Item:
     record: Record
     external_id: str
     hash: bytes = b""
+    json: bytes = b""  # the mapped body as it will be stored
     body: Record = field(default_factory=dict)
     key: str = ""
     record_id: int | None = None
@@ -52,6 +53,7 @@ class Prepared:
     known: list[Item] = field(default_factory=list)
     unchanged_ids: list[int] = field(default_factory=list)
     repeated: int = 0  # the same record twice in one page: the last one counts
+    raws: list[bytes] = field(default_factory=list)  # every record of the page as JSON, by position
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -61,8 +63,9 @@ def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] 
     for broken in bad:
         page.read += 1
         page.problems.append(Problem(broken.position, broken.raw, f"#{broken.position}", broken.error))
+    page.raws = [json_bytes(record) for record in records]
     items = _identified(plan, records, page)
-    _hash(plan, items)
+    _hash(plan, items, page)
     todo = _skip_unchanged(plan, items, page)
     mapped = _map(plan, _keep_contract(plan, todo, page), page)
     complete = _resolve(plan, mapped, page)
@@ -114,10 +117,10 @@ def _identified(plan: SyncPlan, records: Sequence[Record], page: Prepared) -> li
     return list(items.values())
 
 
-def _hash(plan: SyncPlan, items: list[Item]) -> None:
-    salt, blake2b = plan.salt, hashlib.blake2b
+def _hash(plan: SyncPlan, items: list[Item], page: Prepared) -> None:
+    salt, blake2b, raws = plan.salt, hashlib.blake2b, page.raws
     for item in items:
-        item.hash = blake2b(json_bytes(item.record), digest_size=16, salt=salt).digest()
+        item.hash = blake2b(raws[item.position], digest_size=16, salt=salt).digest()
 
 
 def _skip_unchanged(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
@@ -228,17 +231,21 @@ def _keep_families(plan: SyncPlan, items: list[Item], page: Prepared) -> list[It
 
 def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
     passes, key_fields = plan.contract.passes, plan.contract.markers.key
+    single = key_fields[0] if len(key_fields) == 1 else None
     kept = []
     for item in items:
-        if not passes(item.body):
-            _reject(item, plan.contract.first_error(item.body), page)
+        body = item.body
+        if not passes(body):
+            _reject(item, plan.contract.first_error(body), page)
             continue
         try:
-            item.key = external_id(item.body, key_fields)
+            value = body.get(single) if single else None
+            item.key = value if value.__class__ is str and value else external_id(body, key_fields)
         except RecordError as error:
             _reject(item, error, page)
             continue
-        if has_nul(item.body):
+        item.json = json_bytes(body)
+        if ESCAPED_NUL in item.json and has_nul(body):
             text = "A text contains the character NUL, which no database of the hub can hold."
             _reject(item, RecordError(text, fix="Remove it at its source.", code="NUL"), page)
             continue

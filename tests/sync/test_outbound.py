@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hub.common.errors import PermanentError, RecordError, TransientError, UnknownOutcome
@@ -229,6 +231,22 @@ class TestReferencesAtTheTarget:
         ]
         times_out = build.sync("erp-times", "out", build.stream(outbound.stream.connection, "times"), entity, rules_out)
         return times_in, times_out
+
+    def test_a_target_that_knows_records_by_our_key_needs_no_id_of_its_own(self, world, times, monkeypatch):
+        inbound, outbound = world
+        times_in, times_out = times
+        original = memory.MemoryConnector.write
+
+        def by_our_key(self, stream, items):
+            return [dataclasses.replace(outcome, ref=outcome.key) for outcome in original(self, stream, items)]
+
+        monkeypatch.setattr(memory.MemoryConnector, "write", by_our_key)
+        load(inbound, build.project_row(1))
+        drain(outbound)
+        memory.system("psa").sources["times"] = [{"id": "t1", "project": "P-0001", "hours": "8"}]
+        services.run_here(sync=times_in)
+        drain(times_out)
+        assert memory.system("erp").targets["times"]["t1"]["job"] == "P-0001"
 
     def test_a_child_is_sent_with_the_targets_id_of_its_parent_and_not_before_the_parent(self, world, times):
         inbound, outbound = world

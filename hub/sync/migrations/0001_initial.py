@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
                 ('missing_key', models.TextField(null=True)),
                 ('error_code', models.TextField(null=True)),
                 ('error_detail', models.TextField(null=True)),
-                ('record', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='records.canonicalrecord')),
+                ('record', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='records.canonicalrecord')),
                 ('sync', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sync.sync')),
             ],
         ),

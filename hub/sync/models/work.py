@@ -99,7 +99,11 @@ class Delivery(models.Model):
     pk = models.CompositePrimaryKey("sync_id", "record_id")
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     record = models.ForeignKey(
-        "records.CanonicalRecord", on_delete=models.CASCADE, related_name="deliveries", db_constraint=False
+        "records.CanonicalRecord",
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
     )
     version = models.IntegerField()
     state = models.SmallIntegerField(choices=DeliveryState, db_default=1)
