@@ -21,17 +21,17 @@ def collapse_blanks(value: str) -> str:
     return " ".join(value.split())
 
 
-@function("text", "CAPITAL LETTERS.", inline="{v}.upper()")
+@function("text", "Makes all letters capitals.", inline="{v}.upper()")
 def upper(value: str) -> str:
     return value.upper()
 
 
-@function("text", "small letters.", inline="{v}.lower()")
+@function("text", "Makes all letters small.", inline="{v}.lower()")
 def lower(value: str) -> str:
     return value.lower()
 
 
-@function("text", "First Letters In Capitals.", inline="{v}.title()")
+@function("text", "Makes the first letter of each word a capital.", inline="{v}.title()")
 def title(value: str) -> str:
     return value.title()
 
