@@ -204,14 +204,18 @@ class Classifier:
         code: Any = None,
         message: Any = None,
         field: Any = None,
+        usual: Kind | None = None,
     ) -> Failure:
-        """What a refusal means. `code`, `message` and `field` are paths that go before those of the declaration."""
+        """What a refusal means. `code`, `message` and `field` are paths that go before those of the declaration.
+
+        `usual` is the class when no rule fits, in place of what the status says.
+        """
         found = _text(first(data, code or self._code) or "")[:MAX_WORDS]
         words = self._words(data, text, message)
         place = _text(first(data, field or self._field) or "")
         retry_after = parse_retry_after((headers or {}).get("retry-after", ""))
         rule = next((rule for rule in self._rules if _rule_fits(rule, status, found, words)), None)
-        kind: Kind = rule["as"] if rule else _kind_of(status, retry_after)
+        kind: Kind = rule["as"] if rule else usual or _kind_of(status, retry_after)
         if retry_after is None:
             retry_after = rule.get("retry_after_seconds") if rule else None
         if retry_after is None and kind == "quota":

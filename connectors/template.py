@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -44,7 +45,19 @@ def _join(value: Any) -> str:
     return ",".join(map(to_text, value)) if isinstance(value, list | tuple) else to_text(value)
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {
+def _typed_date(value: Any) -> dict[str, Any]:
+    day = date.fromisoformat(to_text(value)[:10])
+    return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
+
+
+def _typed_datetime(value: Any) -> dict[str, Any]:
+    moment = datetime.fromisoformat(to_text(value))
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    return {"__class__": "datetime", **{name: getattr(moment, name) for name in names}}
+
+
+FILTERS: dict[str, Callable[[Any], Any]] = {
     "base64": lambda value: base64.b64encode(to_text(value).encode()).decode(),
     "base64url": lambda value: base64.urlsafe_b64encode(to_text(value).encode()).decode(),
     "json": lambda value: orjson.dumps(value).decode(),
@@ -53,6 +66,10 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "upper": lambda value: to_text(value).upper(),
     "odata": lambda value: to_text(value).replace("'", "''"),
     "soql": lambda value: to_text(value).replace("\\", "\\\\").replace("'", "\\'"),
+    "integer": lambda value: int(to_text(value)),
+    # the way in which Tryton writes dates and times in JSON
+    "typed_date": _typed_date,
+    "typed_datetime": _typed_datetime,
     # keeps the slashes of a value that is itself a path
     "path": lambda value: quote(to_text(value), safe="/-._~"),
 }
@@ -136,7 +153,10 @@ class Scope:
         if found is None or found is MISSING:
             return MISSING
         for name in reference.filters:
-            found = FILTERS[name](found)
+            try:
+                found = FILTERS[name](found)
+            except ValueError as error:
+                raise ConfigError(f"`${{{reference.name}|{name}}}` cannot be filled: {error}.") from error
         return found
 
 

@@ -107,7 +107,7 @@ class TokenAuth(Authenticator, ABC):
         self._generation += 1
         base_url = get(reply.data, self.section["base_url_path"]) if "base_url_path" in self.section else None
         if base_url:
-            self.api.base_url = str(base_url)
+            self.api.base_url = str(base_url).rstrip("/")
         return self._dress(token)
 
     def _token(self, reply: Reply) -> Any:
@@ -199,7 +199,7 @@ class OAuth2(TokenAuth):
         headers = _texts(filled.get("token_headers", {}))
         form = {**self._grant(filled), **self._client(filled, headers), **_texts(filled.get("token_params", {}))}
         as_json = filled.get("body_format") == "json"
-        url = self.api.url(self.section["token_url"], self.scope)
+        url = self.api.url(self.section["token_url"], self.scope, base=self.api.home_url)
         reply = self.api.send(
             "POST", url, headers=headers, json=form if as_json else None, form=None if as_json else form, signed=False
         )

@@ -66,7 +66,8 @@ class ApiClient:
     def __init__(self, connector: DeclaredConnector, *, on_rotation: Callable[[str, str], None] | None = None) -> None:
         body, limits = connector.declaration.body, connector.limits
         self.scope = connector.scope
-        self.base_url = render_text(body["base_url"], self.scope, where="base_url").rstrip("/")
+        # a token answer may move everything but the sign-in itself to another address
+        self.home_url = self.base_url = render_text(body["base_url"], self.scope, where="base_url").rstrip("/")
         self.concurrency: int = limits.get("concurrency", DEFAULT_CONCURRENCY)
         self.http = HttpClient(
             allowed_networks=connector.allowed_networks,
@@ -85,15 +86,14 @@ class ApiClient:
         self._pace = Pace(limits.get("per_second"))
         self._auth: Authenticator = build_auth(body.get("auth", {}), self.scope, self, on_rotation)
 
-    def url(self, path: str, scope: Scope) -> str:
+    def url(self, path: str, scope: Scope, *, base: str = "") -> str:
         """The address of a path template."""
-        if path.startswith(("http://", "https://", "${")):
-            filled = render_text(path, scope, where="path")
-            return filled if "://" in filled else self._below_base(filled)
-        return self._below_base(render_path(path, scope, where="path"))
-
-    def _below_base(self, path: str) -> str:
-        return f"{self.base_url}/{path.lstrip('/')}" if path.strip("/") else self.base_url
+        whole = path.startswith(("http://", "https://", "${"))
+        filled = render_text(path, scope, where="path") if whole else render_path(path, scope, where="path")
+        if "://" in filled:
+            return filled
+        below = filled.lstrip("/")
+        return f"{base or self.base_url}/{below}" if below else base or self.base_url
 
     def follow(self, link: str, current: str) -> str:
         """The address of a link that an answer gave; raises ConfigError when it leads to another host."""
@@ -159,6 +159,7 @@ class ApiClient:
         `changes` are laid over the section, `parameters` are those of the paging, `link` is a whole address that
         replaces path and query, `body` goes in place of the section's own.
         """
+        self.sign_in()
         if body is None and ("json" in section or "json" in changes):
             body = merge(render(section.get("json", {}), scope), render(changes.get("json", {}), scope))
         query: dict[str, Any] = {}
@@ -184,7 +185,7 @@ class ApiClient:
         filled = render(section, self.scope)
         return self.send(
             section.get("method", "POST"),
-            self.url(section["path"], self.scope),
+            self.url(section["path"], self.scope, base=self.home_url),
             query=filled.get("query"),
             headers=filled.get("headers"),
             json=filled.get("json"),

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from connectors.checking import Step, StepName, run_steps
 from connectors.cursors import CursorFormat
@@ -27,6 +26,7 @@ from hub.common.egress import checked_addresses
 from hub.common.errors import AuthError, ConfigError, HubError
 from hub.common.http import Redactor
 from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
+from hub.common.wire import parse_url
 
 SAMPLE_SIZE = 20
 
@@ -38,11 +38,14 @@ class RestConnector(DeclaredConnector):
     label: ClassVar[str] = "REST API"
     batch_size = 500
 
+    client_class: ClassVar[type[ApiClient]] = ApiClient
+    # the option that makes a stream readable
+    source_option: ClassVar[str] = "path"
     on_secret_changed: Callable[[str, str], None] | None = None
 
     @cached_property
     def api(self) -> ApiClient:
-        return ApiClient(self, on_rotation=self._rotated)
+        return self.client_class(self, on_rotation=self._rotated)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -65,18 +68,14 @@ class RestConnector(DeclaredConnector):
             yield "read", self._read_one
 
     def _resolve(self, seconds: float) -> str:
-        parts = urlsplit(self.api.base_url)
-        if not parts.hostname:
-            raise ConfigError(
-                f"{self.api.base_url!r} is not an address.", fix="Write it as https://name/path.", code="URL"
-            )
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        addresses = checked_addresses(parts.hostname, port, self.allowed_networks, timeout_seconds=seconds)
-        return f"{parts.hostname} is {', '.join(addresses[:3])}."
+        target = parse_url(self.api.base_url)
+        host = target.url.host.decode()
+        addresses = checked_addresses(host, target.port, self.allowed_networks, timeout_seconds=seconds)
+        return f"{host} is {', '.join(addresses[:3])}."
 
     def _connect(self, seconds: float) -> str:
         self.api.http.try_to_connect(self.api.base_url, timeout_seconds=seconds)
-        return f"{urlsplit(self.api.base_url).netloc} answers."
+        return f"{parse_url(self.api.base_url).host} answers."
 
     def _authenticate(self, seconds: float) -> str:
         section = self.declaration.body.get("check", {})
@@ -124,7 +123,7 @@ class RestConnector(DeclaredConnector):
         )
 
     def _is_readable(self, stream: Mapping[str, Any]) -> bool:
-        return "path" in stream
+        return self.source_option in stream
 
     def _sampled(self, name: str) -> Sequence[Any]:
         """The fields of a few records; nothing when the account may not read this stream."""
@@ -176,6 +175,10 @@ class RestConnector(DeclaredConnector):
             raise ConfigError(f"The stream {stream.name!r} can only be read.", where=self.declaration.source)
         finder = self._finder(stream, section) if "find" in section else None
         return Writer(self.api, section, self.scope, finder, self._pool).write(items)
+
+    def safety(self, stream: StreamSpec) -> str:
+        section = self.declared_stream(stream)
+        return write_safety(section.get("write", {}), can_find="find" in section)
 
     def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
         section = self.declared_stream(stream)

@@ -194,5 +194,6 @@ def id_in_address(address: str) -> str | None:
     """The id in an address: what stands in the last brackets, else the last part of the path."""
     path = unquote(urlsplit(address).path).rstrip("/")
     if path.endswith(")"):
-        return path[path.rfind("(") + 1 : -1].strip("'") or None
+        inner = path[path.rfind("(") + 1 : -1]
+        return (inner[1:-1] if inner[:1] == inner[-1:] == "'" else inner) or None
     return path.rpartition("/")[2] or None

@@ -51,6 +51,14 @@ class Answer:
 Handler = Callable[[Request], Answer | Any]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is part of many tests."""
+
+
 class FakeServer:
     """Answers with `handler`; every request is kept in `requests`."""
 
@@ -58,8 +66,7 @@ class FakeServer:
         self.handler = handler
         self.requests: list[Request] = []
         self.connections = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler_class())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
