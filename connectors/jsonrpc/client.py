@@ -34,9 +34,10 @@ class JsonRpcClient(ApiClient):
         super().__init__(connector, on_rotation=on_rotation)
         # unlike a path, the address of a procedure may depend on its last slash
         self.endpoint = render_text(connector.declaration.body["base_url"], self.scope, where="base_url")
-        self._failed_when: Sequence[Mapping[str, Any]] = connector.declaration.body.get("errors", {}).get(
-            "failed_when", ()
-        )
+        # conditions look at the result, not at the envelope that the base class sees
+        errors = connector.declaration.body.get("errors", {})
+        self._failed_when: Sequence[Mapping[str, Any]] = errors.get("failed_when", ())
+        self.classifier = Classifier({**errors, "failed_when": ()})
         self._ids = itertools.count(1)
         named = connector.declaration.body.get("rpc_version", "2.0") != "none"
         self._head: Mapping[str, Any] = {"jsonrpc": "2.0"} if named else {}
