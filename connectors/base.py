@@ -56,7 +56,7 @@ class Connector(ABC):
         """What the target holds under these business keys; keys that it does not have are absent."""
         raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most connectors hold nothing open
         """Give back sockets. Safe to call twice."""
 
     def __enter__(self) -> Connector:

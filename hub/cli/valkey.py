@@ -102,7 +102,8 @@ def refuse_evicting_broker(url: str) -> None:
     try:
         policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
     except redis.exceptions.ConnectionError as error:
-        raise ConfigError(f"The broker does not answer: {error}.", where="REDIS_URL", fix="Start it or correct the URL.") from None
+        what = f"The broker does not answer: {error}."
+        raise ConfigError(what, where="REDIS_URL", fix="Start it or correct the URL.") from None
     except redis.exceptions.ResponseError:
         return  # a hosted service that hides its configuration; /readyz tells more
     finally:

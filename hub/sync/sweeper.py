@@ -33,6 +33,7 @@ def fire_schedules() -> list[Run]:
     fired = []
     now = business_now()
     for schedule in Schedule.objects.filter(is_active=True, next_at__lte=now).select_related("sync__mapping"):
+        assert schedule.next_at
         with transaction.atomic():
             slot, claimed = ScheduleSlot.objects.get_or_create(schedule=schedule, slot_at=schedule.next_at)
             following = next_slot(schedule.cron, schedule.time_zone, after=now)

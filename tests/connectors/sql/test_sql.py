@@ -149,13 +149,13 @@ def test_one_refused_row_leaves_the_others_written(projects, open_sql, count):
 
 
 def test_an_unknown_column_stops_before_anything_is_written(projects, open_sql):
-    with pytest.raises(ConfigError, match="no column 'nam'.*Did you mean 'name'"):
+    with pytest.raises(ConfigError, match=r"no column 'nam'.*Did you mean 'name'"):
         open_sql().write(STREAM, items({"code": "P1", "name": "a"}, {"code": "P2", "nam": "b"}))
     assert projects.execute("select count(*) from projects").fetchone()[0] == 0
 
 
 def test_an_unknown_table_is_named_with_a_near_one(projects, open_sql):
-    with pytest.raises(ConfigError, match="no table 'legacy.project'.*Did you mean 'legacy.projects'"):
+    with pytest.raises(ConfigError, match=r"no table 'legacy.project'.*Did you mean 'legacy.projects'"):
         read(open_sql(), StreamSpec("legacy.project", key=("code",)))
 
 
