@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.common.errors import HubError
-from hub.common.money import EXACT, decimal_text, is_bounded, parse_decimal, quantize
+from hub.common.money import EXACT, MAX_DIGITS, parse_decimal
 from mappings.convert import Cast, to_text
 from mappings.functions import Bound, FieldRef
 from mappings.paths import MISSING, Path, is_index
@@ -310,17 +310,15 @@ def _number(variable: str) -> str:
 def _decimal_writer(rule: FieldRule) -> Callable[[Any], Any]:
     """`Cast` for a value that is a decimal already, and the cast itself for any other."""
     cast = Cast("decimal", rule.digits, rule.rounding, UTC).function()
-    digits, rounding, texts = rule.digits, rule.rounding, Memo(cast)
+    texts = Memo(cast)
+    point = slice(-1 - rule.digits, -rule.digits) if rule.digits else None
 
     def write(value: Any) -> Any:
-        if type(value) is not Decimal or not is_bounded(value):
-            return texts[value] if type(value) is str else cast(value)
-        if digits is None:
-            return decimal_text(value)
-        text = str(value)
-        if text[-1 - digits : -digits] == "." and "E" not in text and text[0] != "-":
-            return text  # it has just these decimals already
-        return decimal_text(quantize(value, digits, rounding))
+        if type(value) is Decimal and point is not None:
+            text = str(value)
+            if text[point] == "." and len(text) < MAX_DIGITS and "E" not in text and (value or text[0] != "-"):
+                return text  # it has just these decimals already
+        return texts[value] if type(value) is str else cast(value)
 
     return write
 

@@ -22,7 +22,7 @@ from tests.mappings import strategies as some
 TODAY = date(2026, 3, 31)
 AROUND = Surroundings(some.VALUE_MAPS, time_zone("Europe/Berlin"), "in", lambda: TODAY, JLensEngine())
 slow_data = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
