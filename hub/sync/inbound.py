@@ -47,9 +47,12 @@ class InboundRun:
         self._retry_released()
         if self.run.trigger == Run.Trigger.RELEASE:
             return True
+        if self.run.is_complete:  # a worker stored the last page and fell before it could say so
+            self._keep_cursor()
+            return True
         with open_connection(self.plan.connection) as connector:
             for page in self._pages(connector):
-                self._page(page)
+                self._page(page, is_last=page.resume is None)
                 self.after_page(self)
                 if page.resume is not None and time.monotonic() > deadline:
                     return False
@@ -73,25 +76,25 @@ class InboundRun:
                 records = held.released(cursor, self.plan.sync.pk, RELEASED_PAGE)
             if not records:
                 return
-            self._page(Page(records, resume=self.run.resume, cursor=self.run.cursor_to))
+            self._page(Page(records, resume=self.run.resume, cursor=self.run.cursor_to), is_last=False)
 
-    def _page(self, page: Page) -> None:
+    def _page(self, page: Page, *, is_last: bool) -> None:
         """Prepare and store one page; a page that lost a race is prepared again from what the winner left."""
         for attempt in range(1, STORE_ATTEMPTS + 1):
             started = time.perf_counter()
             prepared = prepare(self.plan, page.records, page.bad)
             self.timings["prepare"] += time.perf_counter() - started
             try:
-                self._store(prepared, page)
+                self._store(prepared, page, is_last)
                 return
             except RACES:
                 if attempt == STORE_ATTEMPTS:
                     raise
 
-    def _store(self, prepared: Prepared, page: Page) -> None:
+    def _store(self, prepared: Prepared, page: Page, is_last: bool) -> None:
         started = time.perf_counter()
         cursor_to = page.cursor if page.cursor is not None else self.run.cursor_to
-        position = {"resume": json.dumps(page.resume), "cursor_to": cursor_to}
+        position = {"resume": json.dumps(page.resume), "cursor_to": cursor_to, "is_complete": is_last}
         with transaction.atomic(), plain_cursor() as cursor:
             stored = PageTransaction(self.run, self.plan, prepared, cursor, self.entity_ids).store(position)
             if page.ordered and not self.is_full:
@@ -105,7 +108,6 @@ class InboundRun:
         """The crawl is complete: the next one begins where this one ended."""
         if self.run.cursor_to is not None:
             _save_cursor(self.plan.sync.pk, self.run.pk, self.run.cursor_to)
-        Run.objects.filter(pk=self.run.pk, epoch=self.run.epoch).update(is_complete=True)
 
 
 def _save_cursor(sync_id: int, run_id: int, cursor: str | None) -> None:

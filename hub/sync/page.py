@@ -161,7 +161,7 @@ class PageTransaction:
         )
 
     def _passed(self) -> None:
-        passed = [item.external_id for item in (*self.page.new, *self.page.known)]
+        passed = [*(item.external_id for item in (*self.page.new, *self.page.known)), *self.page.unchanged]
         if passed:
             held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
 

@@ -52,6 +52,7 @@ class Prepared:
     new: list[Item] = field(default_factory=list)
     known: list[Item] = field(default_factory=list)
     unchanged_ids: list[int] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)  # their external ids
     repeated: int = 0  # the same record twice in one page: the last one counts
     raws: list[bytes] = field(default_factory=list)  # every record of the page as JSON, by position
     problems: list[Problem] = field(default_factory=list)
@@ -132,6 +133,7 @@ def _skip_unchanged(plan: SyncPlan, items: list[Item], page: Prepared) -> list[I
             todo.append(item)
         elif found[0] == item.hash:
             page.unchanged_ids.append(found[1])
+            page.unchanged.append(item.external_id)
         else:
             item.record_id = found[1]
             todo.append(item)

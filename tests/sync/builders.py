@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from connectors.models import Connection, Stream, System
 from governance.models import Entity
 from governance.services import activate_schema, create_entity
 from hub.accounts.models import Domain
-from hub.sync.models import Sync
+from hub.sync.models import HeldRecord, Sync
+from hub.sync.states import HeldState
 from mappings.models import Mapping
 from mappings.services import activate_rules
 from tests import memory
@@ -79,3 +82,18 @@ def sync(slug: str, direction: str, source: Stream, target: Entity, rules: list[
 def project_row(number: int, **changes: Any) -> dict[str, Any]:
     row = {"id": str(number), "code": f"P-{number:04d}", "title": f"Project {number}", "budget": "1000.00"}
     return {**row, "currency": "EUR", "status": "active", **changes}
+
+
+def held(owner: Sync, external_id: str, body: dict[str, Any], state: int = HeldState.RELEASED) -> HeldRecord:
+    now = timezone.now()
+    return HeldRecord.objects.create(
+        sync=owner,
+        external_id=external_id,
+        state=state,
+        error_code="WAITING",
+        error_detail="project '1' is not in the hub yet.",
+        body=body,
+        transaction_id=1,
+        first_at=now,
+        last_at=now,
+    )

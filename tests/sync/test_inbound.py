@@ -214,6 +214,19 @@ class TestReferences:
         assert (held.state, held.missing_key) == (HeldState.WAITING, "1")
         assert "project '1'" in held.error_detail
 
+    def test_a_released_record_that_has_passed_meanwhile_is_let_go(self, world, times):
+        memory.system("psa").sources["projects"] = [build.project_row(1)]
+        memory.system("psa").sources["times"] = [{"id": "t1", "project_id": "1", "hours": "8"}]
+        run(times)
+        run(world)
+        HeldRecord.objects.update(state=HeldState.WAITING)
+        run(times)
+        assert not HeldRecord.objects.exists()
+        body = {"id": "t1", "project_id": "1", "hours": "8"}
+        build.held(times, "t1", body)
+        assert run(times).unchanged == 2
+        assert not HeldRecord.objects.exists()
+
     def test_the_parents_arrival_releases_the_child(self, world, times):
         memory.system("psa").sources["times"] = [{"id": "t1", "project_id": "1", "hours": "8"}]
         run(times)
