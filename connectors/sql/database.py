@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import psycopg
 import pymysql
 from sqlalchemy import Engine, create_engine, inspect, text
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 PORTS = {"postgresql": 5432, "mariadb": 3306}
 CONNECT_SECONDS = 5
+# a statement that takes longer is given up
+STATEMENT_SECONDS = 300
 MAX_TABLES = 500
 
 
@@ -72,9 +76,14 @@ class Database:
         dialect = str(section["dialect"])
         connect = _postgresql if dialect == "postgresql" else _mariadb
         driver = "postgresql+psycopg" if dialect == "postgresql" else "mysql+pymysql"
+        seconds = int(connector.limits.get("timeout_seconds", STATEMENT_SECONDS))
         # A failed check must not leave connections behind, and a worker needs no more than two.
         engine = create_engine(
-            f"{driver}://", creator=connect(section, location), poolclass=QueuePool, pool_size=1, max_overflow=1
+            f"{driver}://",
+            creator=connect(section, location, seconds),
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=1,
         )
         listed = section.get("schemas") or connector.config.get("schemas") or ()
         schemas = [part.strip() for part in listed.split(",")] if isinstance(listed, str) else list(listed)
@@ -121,7 +130,7 @@ class Database:
         return ".".join(quote_part(part) for part in name.split(".", 1))
 
 
-def _postgresql(section: dict[str, Any], location: Location) -> Callable[[], psycopg.Connection[Any]]:
+def _postgresql(section: dict[str, Any], location: Location, seconds: int) -> Callable[[], psycopg.Connection[Any]]:
     mode = {"disable": "disable", "require": "require", "verify": "verify-full"}[_tls(section, location)]
     encoding = {"utf8": "utf8", "latin1": "latin1", "cp1252": "win1252"}[section.get("encoding") or "utf8"]
 
@@ -129,6 +138,8 @@ def _postgresql(section: dict[str, Any], location: Location) -> Callable[[], psy
         parameters: dict[str, Any] = {"host": location.host, "port": location.port, "dbname": section["name"]}
         if not location.is_socket:
             parameters |= {"hostaddr": location.address, "sslmode": mode}
+        if mode == "verify-full":
+            parameters["sslrootcert"] = ssl.get_default_verify_paths().cafile or certifi.where()
         try:
             return psycopg.connect(
                 **parameters,
@@ -136,7 +147,7 @@ def _postgresql(section: dict[str, Any], location: Location) -> Callable[[], psy
                 password=section.get("password") or None,
                 connect_timeout=CONNECT_SECONDS,
                 application_name="syncline connector",
-                options=f"-c TimeZone=UTC -c client_encoding={'utf8' if encoding == 'utf8' else encoding}",
+                options=f"-c TimeZone=UTC -c client_encoding={encoding} -c statement_timeout={seconds * 1000}",
             )
         except psycopg.OperationalError as error:
             raise _refused(error, location) from error
@@ -144,13 +155,16 @@ def _postgresql(section: dict[str, Any], location: Location) -> Callable[[], psy
     return connect
 
 
-def _mariadb(section: dict[str, Any], location: Location) -> Callable[[], Any]:
+def _mariadb(section: dict[str, Any], location: Location, seconds: int) -> Callable[[], Any]:
     tls = _tls(section, location)
 
     def connect() -> Any:
         try:
-            return pymysql.connect(
+            connection = pymysql.Connection(
                 **_mariadb_place(location),
+                defer_connect=True,
+                read_timeout=seconds,
+                write_timeout=seconds,
                 user=section["user"],
                 password=section.get("password") or "",
                 database=section["name"],
@@ -159,7 +173,10 @@ def _mariadb(section: dict[str, Any], location: Location) -> Callable[[], Any]:
                 ssl=_context(tls),
                 init_command="set time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE'",
             )
-        except pymysql.err.OperationalError as error:
+            # the name stands in `host`, so that TLS compares it with the certificate; the socket goes to the address
+            connection.connect(None if location.is_socket else _socket(location))
+            return connection
+        except (pymysql.err.OperationalError, OSError) as error:
             raise _refused(error, location) from error
 
     return connect
@@ -168,15 +185,18 @@ def _mariadb(section: dict[str, Any], location: Location) -> Callable[[], Any]:
 def _mariadb_place(location: Location) -> dict[str, Any]:
     if location.is_socket:
         return {"unix_socket": location.host}
-    return {"host": location.address, "port": location.port}
+    return {"host": location.host, "port": location.port}
+
+
+def _socket(location: Location) -> socket.socket:
+    return socket.create_connection((location.address, location.port), timeout=CONNECT_SECONDS)
 
 
 def _context(tls: str) -> ssl.SSLContext | None:
     if tls == "disable":
         return None
     context = ssl.create_default_context()
-    # The connection goes to a checked address, so the name in the certificate cannot be compared here; its issuer is.
-    context.check_hostname = False
+    context.check_hostname = tls == "verify"
     context.verify_mode = ssl.CERT_REQUIRED if tls == "verify" else ssl.CERT_NONE
     return context
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
+import pymysql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hub.common.errors import AuthError, ConfigError, HubError, RecordError, TransientError
@@ -15,7 +17,13 @@ _RECORD_CLASSES = ("22", "23")
 _AUTH = ("28P01", "28000", 1045, 1044)
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
 _TRANSIENT_NUMBERS = (1040, 1205, 1213, 2002, 2003, 2006, 2013)
+# Refused by the driver, which gives no code: a NUL character, a number that is too large.
+_DATA_ERRORS = (psycopg.DataError, pymysql.err.DataError)
 _RECORD_NUMBERS = (1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 4025)
+
+
+class CommitUnknown(Exception):
+    """The connection broke while the commit was on its way."""
 
 
 def code_of(error: BaseException) -> str | int:
@@ -34,7 +42,7 @@ def as_hub_error(error: BaseException, where: str) -> HubError:
     what = f"The database says: {words}"
     if code in _AUTH or "password authentication failed" in words:
         return AuthError(what, where=where, fix="Correct user and password of the connection.")
-    if _is_record(code):
+    if _is_record(code) or isinstance(getattr(error, "orig", None) or error, _DATA_ERRORS):
         return RecordError(what, where=where, fix="Correct the value, or the mapping.", code="REFUSED_BY_TARGET")
     if _is_transient(code, error):
         return TransientError(what, where=where, fix="It is tried again.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, cast, select, tuple_
 
 from connectors.sql.failures import translate
+from connectors.sql.keys import join_key, split_key
 from connectors.sql.values import Values
 from hub.common.records import Record, StreamSpec
 
@@ -32,14 +33,3 @@ def find(connector: SqlConnector, stream: StreamSpec, keys: Sequence[str]) -> di
                 record = values.record(table.columns, row)
                 found[join_key([str(record[name]) for name in stream.key])] = record
     return found
-
-
-def join_key(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else "|".join(part.replace("|", "||") for part in parts)
-
-
-def split_key(key: str, count: int) -> tuple[str, ...]:
-    if count == 1:
-        return (key,)
-    parts = key.replace("||", "\x00").split("|")
-    return tuple(part.replace("\x00", "|") for part in parts)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from connectors.sql.failures import CommitUnknown
 from hub.common.records import Record
 
 if TYPE_CHECKING:
@@ -19,36 +20,6 @@ if TYPE_CHECKING:
     from connectors.sql.tables import Table
 
 NULL = "\\N"
-
-
-class CommitUnknown(Exception):
-    """The connection broke while the commit was on its way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """COPY text and the key of each row, in order."""
-
-    text: str
-    keys: Sequence[str]
-
-
-def copyable(bodies: Sequence[Record], key: Sequence[str]) -> Rows | None:
-    """The rows as COPY text; None when a key is missing or stands twice, which one statement cannot hold."""
-    single = key[0] if len(key) == 1 else None
-    lines, keys = [], []
-    for body in bodies:
-        if single:
-            value = body.get(single)
-            found = value if value.__class__ is str else None if value is None else str(value)
-        else:
-            parts = [body.get(name) for name in key]
-            found = None if None in parts else "|".join(str(part).replace("|", "||") for part in parts)
-        if not found:
-            return None
-        keys.append(found)
-        lines.append(_line(body))
-    return Rows("".join(lines), keys) if len(set(keys)) == len(keys) else None
 
 
 def _line(body: Record) -> str:
@@ -74,19 +45,23 @@ def _cell(value: Any) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def upsert(database: Database, table: Table, key: Sequence[str], names: Sequence[str], rows: Rows) -> set[str]:
-    """Write the rows in one transaction; returns the keys that were new.
+def upsert(
+    database: Database, table: Table, key: Sequence[str], bodies: Sequence[Record], keys: Sequence[str]
+) -> set[str]:
+    """Write rows of the same columns in one transaction; returns the keys that were new.
 
     Raises SQLAlchemyError for what the database refuses (nothing was written then) and CommitUnknown.
     """
-    statements = _statements(database, table, tuple(key), tuple(names))
+    names = tuple(bodies[0])
+    text = "".join([_line(body) for body in bodies])
+    statements = _statements(database, table, tuple(key), names)
     raw = database.engine.raw_connection()
     try:
         driver: psycopg.Connection[Any] = raw.driver_connection  # type: ignore[assignment]
         with driver.cursor() as cursor:
             cursor.execute(statements.stage)
             with cursor.copy(statements.copy) as copy:
-                copy.write(rows.text)
+                copy.write(text)
             cursor.execute(statements.merge)
             created = {found[0] for found in cursor if found[1]}
         _commit(driver)

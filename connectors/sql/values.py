@@ -20,7 +20,12 @@ class Values:
         self.zone, self.encoding, self.trim, self.exact = zone, encoding, trim, exact
 
     def record(self, names: list[str], row: Any) -> dict[str, Any]:
-        return {name: self.value(name, value) for name, value in zip(names, row, strict=True)}
+        """A row as a record; texts, which most values are, are handled in place."""
+        trim, value_of = self.trim, self.value
+        return {
+            name: (value.rstrip(" ") if trim else value) if value.__class__ is str else value_of(name, value)
+            for name, value in zip(names, row, strict=True)
+        }
 
     def value(self, name: str, value: Any) -> Any:
         if value is None or isinstance(value, bool):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from connectors.sql import postgres
+from connectors.sql import mariadb, postgres
 from connectors.sql.database import Database
-from connectors.sql.failures import as_hub_error, translate
-from connectors.sql.finding import join_key
+from connectors.sql.failures import CommitUnknown, as_hub_error, translate
+from connectors.sql.keys import join_key, row_keys
 from connectors.sql.tables import Table
 from hub.common.errors import ConfigError, HubError, RecordError, TransientError, UnknownOutcome
 from hub.common.records import Record, StreamSpec, WriteItem, WriteOutcome, WriteStatus
 
-# Below this a COPY costs more than it saves.
+# Below this, writing rows together costs more than it saves.
 COPY_FROM = 50
 
 
@@ -30,12 +30,22 @@ class Writer:
     def write(self, items: Sequence[WriteItem]) -> list[WriteOutcome]:
         """One outcome for each item, in the same order. Raises ConfigError before anything is written."""
         self._check(items)
-        upserts = all(item.operation == "upsert" for item in items)
-        if self.database.is_postgresql and upserts and len(items) >= COPY_FROM:
-            done = self._copy(items)
-            if done is not None:
-                return done
-        return self._one_by_one(items)
+        outcomes: dict[int, WriteOutcome] = {}
+        for positions in self._shapes(items):
+            done = self._at_once([items[position] for position in positions])
+            outcomes.update(zip(positions, done or (), strict=False))
+        left = [position for position in range(len(items)) if position not in outcomes]
+        if left:
+            outcomes.update(zip(left, self._one_by_one([items[position] for position in left]), strict=True))
+        return [outcomes[position] for position in range(len(items))]
+
+    def _shapes(self, items: Sequence[WriteItem]) -> Iterator[list[int]]:
+        """Positions of upserts that have the same columns, where they are many enough to go together."""
+        shapes: dict[tuple[str, ...], list[int]] = {}
+        for position, item in enumerate(items):
+            if item.operation == "upsert":
+                shapes.setdefault(tuple(item.body), []).append(position)
+        return (positions for positions in shapes.values() if len(positions) >= COPY_FROM)
 
     def _check(self, items: Sequence[WriteItem]) -> None:
         if not self.key:
@@ -52,31 +62,28 @@ class Writer:
                 code="NOT_UNIQUE",
             )
 
-    # --- PostgreSQL, many rows -------------------------------------------------------------------------------------
+    # --- many rows at once -----------------------------------------------------------------------------------------
 
-    def _copy(self, items: Sequence[WriteItem]) -> list[WriteOutcome] | None:
-        """All rows by COPY, or None when they do not go together and must be tried one by one."""
-        names = tuple(items[0].body)
-        if any(tuple(item.body) != names for item in items):
+    def _at_once(self, items: Sequence[WriteItem]) -> list[WriteOutcome] | None:
+        """All rows in one statement, or None when they do not go together and must be tried one by one."""
+        keys = row_keys([item.body for item in items], self.key)
+        if keys is None:
             return None
-        rows = postgres.copyable([item.body for item in items], self.key)
-        if rows is None:
-            return None
+        upsert = postgres.upsert if self.database.is_postgresql else mariadb.upsert
         try:
-            created = postgres.upsert(self.database, self.table, self.key, names, rows)
+            created = upsert(self.database, self.table, self.key, [item.body for item in items], keys)
         except SQLAlchemyError as error:
             return self._failed_batch(error, items)
-        except postgres.CommitUnknown as error:
+        except CommitUnknown as error:
             unsure = UnknownOutcome(f"The connection broke at the commit: {error}.", where=self.table.name)
             return [WriteOutcome(item.key, "unsure", error=unsure) for item in items]
-        outcomes = []
-        for item, row_key in zip(items, rows.keys, strict=True):
-            status: WriteStatus = "created" if row_key in created else "updated"
-            outcomes.append(WriteOutcome(item.key, status, ref=row_key))
-        return outcomes
+        return [
+            WriteOutcome(item.key, "created" if key in created else "updated", ref=key)
+            for item, key in zip(items, keys, strict=True)
+        ]
 
     def _failed_batch(self, error: SQLAlchemyError, items: Sequence[WriteItem]) -> list[WriteOutcome] | None:
-        """Nothing was written. One bad row spoils a COPY: the rows are then tried one by one to find it."""
+        """Nothing was written. One bad row spoils a statement: the rows are then tried one by one to find it."""
         found = as_hub_error(error, self.table.name)
         if isinstance(found, RecordError):
             return None

@@ -197,3 +197,16 @@ def test_any_text_survives_copy_and_reading(db, open_sql, texts):
     connector = open_sql()
     connector.write(stream, [WriteItem(b["id"], "upsert", b) for b in bodies])
     assert [row[0] for row in db.execute("select body from texts order by id")] == texts
+
+
+def test_a_nul_character_spoils_one_row_only(projects, open_sql):
+    bodies = [{"code": f"P{n}", "name": "a\x00b" if n == 3 else "ok"} for n in range(60)]
+    outcomes = open_sql().write(STREAM, items(*bodies))
+    assert isinstance(outcomes[3].error, RecordError)
+    assert [outcome.status for outcome in outcomes].count("created") == 59
+
+
+def test_rows_of_several_shapes_go_together_by_shape(projects, open_sql):
+    bodies = [{"code": f"P{n}", "name": "x", **({"note": "n"} if n % 2 else {})} for n in range(120)]
+    assert {outcome.status for outcome in open_sql().write(STREAM, items(*bodies))} == {"created"}
+    assert projects.execute("select count(*), count(note) from projects").fetchone() == (120, 60)
