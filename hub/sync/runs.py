@@ -35,7 +35,18 @@ def create(*, sync: Sync, trigger: str, by: Any = None) -> tuple[Run, bool]:
             return Run.objects.create(sync=sync, trigger=trigger, requested_by=by), True
     except IntegrityError:
         active = Run.objects.filter(sync=sync, status__in=ACTIVE).first()
-        return (active, False) if active else create(sync=sync, trigger=trigger, by=by)
+        if active is None:  # it ended between the two statements
+            return create(sync=sync, trigger=trigger, by=by)
+        _widen(active, trigger)
+        return active, False
+
+
+def _widen(run: Run, trigger: str) -> None:
+    """A queued run that would only look at released or changed records does the whole work when that is asked for."""
+    narrow = (Run.Trigger.RELEASE, Run.Trigger.CHANGE)
+    if run.trigger in narrow and trigger not in narrow:
+        Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(trigger=trigger)
+        run.refresh_from_db(fields=["trigger"])
 
 
 def claim(run_id: int) -> Run | None:

@@ -37,15 +37,24 @@ def _refuse_paused(sync: Sync) -> None:
 
 
 def run_here(*, sync: Sync, by: Any = None) -> Run:
-    """Execute the sync in this process; joins a run that is under way. Returns the finished run."""
+    """Execute the sync in this process; joins a run that is under way. Returns the finished run.
+
+    A run under way that only looks at released records is waited for, and followed by a whole one.
+    """
     _refuse_paused(sync)
-    run, _ = runs.create(sync=sync, trigger=Run.Trigger.MANUAL, by=by)
     while True:
+        run, _ = runs.create(sync=sync, trigger=Run.Trigger.MANUAL, by=by)
+        _work_off(run)
+        if run.trigger != Run.Trigger.RELEASE:
+            return run
+
+
+def _work_off(run: Run) -> None:
+    while run.is_active:
         engine.execute(run.pk)
         run.refresh_from_db()
-        if not run.is_active:
-            return run
-        time.sleep(POLL_SECONDS)
+        if run.is_active:
+            time.sleep(POLL_SECONDS)
 
 
 def wait_for(run: Run, *, timeout_seconds: float) -> Run:
@@ -59,10 +68,13 @@ def wait_for(run: Run, *, timeout_seconds: float) -> Run:
     return run
 
 
+@transaction.atomic
 def cancel_run(*, run: Run, by: Any, note: str = "") -> bool:
-    """Stop a run at its next page; False when it had ended already."""
+    """Stop a run at its next page; False when it had ended already. Who did it, and why, stays on the run."""
+    words = f"Cancelled by {by}{f': {note.strip()}' if note.strip() else '.'}"
     cancelled = runs.cancel(run)
     if cancelled:
+        Run.objects.filter(pk=run.pk).update(error_code="CANCELLED", error=words[:1000])
         facts.publish("run_cancelled", run=run, by=by)
     return cancelled
 
