@@ -43,9 +43,8 @@ class ContractCheck:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.markers: Markers = markers_of(schema)
-        compiled = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_patterns(schema)}
-        self._compiled = compiled
-        self._validator = jsonschema_rs.validator_for(compiled, validate_formats=True)
+        self._compiled = portable_schema(schema)
+        self._validator = jsonschema_rs.validator_for(self._compiled, validate_formats=True)
         self.passes = self._validator.is_valid
 
     def explain(self, body: dict[str, Any]) -> list[RecordError]:
@@ -58,6 +57,11 @@ class ContractCheck:
         if len(found) > 1:
             found[0].what += f" ({len(found) - 1} more {'problem' if len(found) == 2 else 'problems'}.)"
         return found[0]
+
+
+def portable_schema(schema: Schema) -> Schema:
+    """The schema as any validator of JSON Schema 2020-12 can use it: our own formats are written out as patterns."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_patterns(schema)}
 
 
 def _with_patterns(spec: Any) -> Any:

@@ -81,3 +81,7 @@ class ContractVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract.name} v{self.number}"
+
+    @property
+    def label(self) -> str:
+        return f"Version {self.number}"

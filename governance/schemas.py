@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import jsonschema_rs
 Schema = dict[str, Any]
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
-# Values of these fields are shown only to people who may reveal them, and never leave the body of a record.
+# Values of these fields are shown only to people who may reveal them; such an amount never leaves a record's body.
 MASKED = ("confidential", "restricted")
 # Formats that are checked; any other would be a promise that nobody keeps.
 FORMATS = ("decimal", "period", "currency", "date", "date-time", "time", "duration", "email", "uri", "uuid", "regex")
@@ -37,6 +38,10 @@ PROMOTED = {
     "x-period": "period",
     "x-updated-at": "source_updated_at",
 }
+_ROLE_WORDS = {marker: column.replace("_", " ") for marker, column in PROMOTED.items()} | {
+    "x-currency": "currency",
+    "x-updated-at": "changed at source",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,22 @@ class Field:
     @property
     def type_word(self) -> str:
         """The type as people say it: `choice of 4` where the values are listed."""
-        return f"choice of {len(self.enum)}" if self.enum else TYPE_WORDS.get(self.type, self.type)
+        return type_word(self.type, self.enum)
 
     @property
     def currency(self) -> str:
         """The field that holds the currency of this amount; empty when it is no amount."""
         return str(self.spec.get("x-money") or "")
+
+    @property
+    def currency_note(self) -> str:
+        return f"money in {self.currency}"
+
+    @property
+    def roles(self) -> list[str]:
+        """What else the field stands for beside its reference: the key's project, the currency of amounts, …"""
+        told = self.ref.replace("_", " ")
+        return [word for marker, word in _ROLE_WORDS.items() if self.spec.get(marker) and word != told]
 
     @property
     def is_masked(self) -> bool:
@@ -95,7 +110,7 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
         title=spec.get("title") or name.replace("_", " ").capitalize(),
         required=required or bool(spec.get("x-key")),
         description=spec.get("description", ""),
-        example=str(examples[0]) if examples else "",
+        example=example_text(examples[0]) if examples else "",
         enum=tuple(str(value) for value in spec.get("enum") or () if value is not None),
         is_key=bool(spec.get("x-key")),
         ref=spec.get("x-ref", ""),
@@ -110,6 +125,23 @@ def field_type(spec: Mapping[str, Any]) -> str:
     types = [t for t in ([declared] if isinstance(declared, str) else declared) if t != "null"]
     base = types[0] if types else "string"
     return str(spec.get("format") or base) if base == "string" else base
+
+
+def example_text(value: Any) -> str:
+    """An example as it is written in JSON, texts without their quotes."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def type_word(type_: str, enum: Collection[Any] | None = None) -> str:
+    return f"choice of {sum(value is not None for value in enum)}" if enum else TYPE_WORDS.get(type_, type_)
+
+
+def is_nullable(spec: Mapping[str, Any]) -> bool:
+    """Whether a record may send null for the property."""
+    if "enum" in spec:
+        return None in spec["enum"]
+    declared = spec.get("type", ["null"])
+    return "null" in ([declared] if isinstance(declared, str) else declared)
 
 
 def markers_of(schema: Schema) -> Markers:
@@ -171,8 +203,12 @@ def _property_problems(name: str, spec: Mapping[str, Any], properties: Mapping[s
     where = f"properties.{name}"
     if spec.get("x-classification", "internal") not in CLASSIFICATIONS:
         yield f"{where}.x-classification", f"Use one of: {', '.join(CLASSIFICATIONS)}."
+    if spec.get("x-key") and _is_masked(spec):
+        yield f"{where}.x-classification", "A key is shown wherever its record is named, so it cannot be masked."
     money = spec.get("x-money")
-    if money and money not in properties:
+    if money and (not isinstance(money, str) or money not in properties):
         yield f"{where}.x-money", f"There is no property {money!r} that could hold the currency."
+    if not isinstance(spec.get("x-ref", ""), str):
+        yield f"{where}.x-ref", "Write the short name of the entity that the field refers to."
     if spec.get("format", "date") not in FORMATS:
         yield f"{where}.format", f"There is no format {spec['format']!r}. Use one of: {', '.join(FORMATS)}."

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.canonical_model import shipped_documents
+from governance.diff import summary
 from governance.models import Contract, ContractVersion, Entity
 from governance.schemas import Schema, markers_of, schema_problems
 from hub.common import facts
@@ -34,11 +35,12 @@ def activate_schema(*, contract: Contract, schema: Schema, by: Any, note: str = 
         active.status = ContractVersion.Status.DEPRECATED
         active.save(update_fields=["status"])
     newest = contract.versions.order_by("-number").first()
+    said = summary(active.schema, schema) if active else "First version."
     version = contract.versions.create(
         number=newest.number + 1 if newest else 1,
         status=ContractVersion.Status.ACTIVE,
         schema=schema,
-        note=note,
+        note=note or said,
         created_by=by,
         activated_at=timezone.now(),
     )
@@ -86,7 +88,7 @@ def create_entity(
         "required": list(keys),
         "properties": {key: _key_spec(key) for key in keys},
     }
-    activate_schema(contract=contract, schema=schema, by=by, note="First version.")
+    activate_schema(contract=contract, schema=schema, by=by)
     return entity
 
 

@@ -10,6 +10,7 @@ api = [
     path("", include("connectors.api.urls")),
     path("", include("governance.api.urls")),
     path("", include("mappings.api.urls")),
+    path("", include("hub.records.api.urls")),
     path("", include("hub.sync.api.urls")),
 ]
 
@@ -19,7 +20,8 @@ urlpatterns = [
     path("", include("hub.accounts.urls")),
     path("", include("hub.common.urls")),
     path("", include("connectors.urls")),
-    path("contracts/", include("governance.urls")),
+    path("", include("governance.urls")),
+    path("", include("hub.records.urls")),
     path("mappings/", include("mappings.urls")),
     path("", include("hub.sync.urls")),
     path("api/v1/", include((api, "api"))),

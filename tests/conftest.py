@@ -10,6 +10,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client, override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+# How fast a busy machine makes examples says nothing about the rule that they prove.
+hypothesis_settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("hub")
 
 PASSWORD = "correct horse battery staple"
 

@@ -1,5 +1,18 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from governance.api import views
+
+router = SimpleRouter()
+router.register("entities", views.EntityViewSet, "entity")
+router.register("contracts", views.ContractViewSet, "contract")
+
+urlpatterns = [
+    path("", include(router.urls)),
+    path("contracts/<slug:slug>/versions/", views.VersionList.as_view(), name="contract-versions"),
+    path("contracts/<slug:slug>/versions/<int:number>/", views.VersionDetail.as_view(), name="contract-version"),
+    path("contracts/<slug:slug>/fields/", views.FieldList.as_view(), name="contract-fields"),
+    path("contracts/<slug:slug>/fields/<str:name>/", views.FieldDetail.as_view(), name="contract-field"),
+]

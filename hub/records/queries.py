@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from governance.models import Entity
+from hub.accounts.models import User
+from hub.accounts.queries import scope_to_domains
 from hub.common.db import plain_cursor
 from hub.records.models import CanonicalRecord, Crosswalk
 
@@ -58,3 +65,78 @@ def external_ids_by_key(stream_id: int, entity_id: int, keys: Collection[str]) -
 def links_of(record: CanonicalRecord) -> Iterable[Crosswalk]:
     """Where else the record is known."""
     return Crosswalk.objects.filter(record=record).select_related("stream__connection__system").order_by("stream_id")
+
+
+# For people: limited to the domains in which they may see records -------------------------------------------
+
+SEE = "ledger.view"
+REVEAL = "payloads.reveal"
+COUNTED = 10_000
+# The highest character: a key that begins with a text lies between the text and the text followed by this.
+_LAST = chr(0x10FFFF)
+
+
+def find_record(user: User, entity: str, permission: str = SEE, **by: Any) -> CanonicalRecord:
+    """One record by `pk=` or `key=`, or 404 where it is missing or outside the person's domains."""
+    rows = CanonicalRecord.objects.select_related("entity__domain", "provenance")
+    return get_object_or_404(scope_to_domains(rows, user, permission, "entity__domain"), entity__slug=entity, **by)
+
+
+def records_of(entity: Entity) -> QuerySet[CanonicalRecord]:
+    """All records of an entity, without those that were deleted at their source."""
+    return CanonicalRecord.objects.filter(entity=entity, deleted_at__isnull=True)
+
+
+def with_key_from(rows: QuerySet[CanonicalRecord], prefix: str) -> QuerySet[CanonicalRecord]:
+    """Records whose key begins with a text; read from the index of keys."""
+    return rows.filter(key__gte=prefix, key__lt=prefix + _LAST) if prefix else rows
+
+
+def counts(entity_ids: Collection[int], most: int = COUNTED) -> dict[int, int]:
+    """entity id → number of records, counted to `most` and no further: a count of millions would take seconds."""
+    with plain_cursor() as cursor:
+        cursor.execute(
+            "select e.id, n.number from unnest(%s::bigint[]) e(id), lateral (select count(*) number from ("
+            " select 1 from records_canonicalrecord c where c.entity_id = e.id limit %s) capped) n",
+            [list(entity_ids), most],
+        )
+        return dict(cursor.fetchall())
+
+
+def known_ids(entity_ids: Collection[int], keys: Collection[str]) -> dict[tuple[int, str], int]:
+    """(entity id, canonical key) → canonical id, for those that exist."""
+    found = CanonicalRecord.objects.filter(entity__in=entity_ids, key__in=keys)
+    return {(entity, key): id_ for entity, key, id_ in found.values_list("entity_id", "key", "pk")}
+
+
+def search(user: User, text: str, limit: int = 8) -> list[CanonicalRecord]:
+    """Records known under this id at any system, then those whose key begins with it."""
+    entities = scope_to_domains(Entity.objects.all(), user, SEE)
+    ids = list(entities.values_list("pk", flat=True))
+    if not text or not ids:
+        return []
+    found = [*_by_external_id(text, limit), *_by_key(ids, text, limit)]
+    rows = CanonicalRecord.objects.filter(pk__in=found, entity__in=ids).select_related("entity").defer("body")
+    return sorted(rows, key=lambda row: found.index(row.pk))[:limit]
+
+
+def _by_external_id(text: str, limit: int) -> list[int]:
+    with plain_cursor() as cursor:
+        cursor.execute(
+            "select x.record_id from connectors_stream s, lateral (select record_id from records_crosswalk"
+            " where stream_id = s.id and external_id = %s) x limit %s",
+            [text, limit],
+        )
+        return [row[0] for row in cursor]
+
+
+def _by_key(entity_ids: Collection[int], text: str, limit: int) -> list[int]:
+    """Exact keys first, whatever the entity; then keys that begin with the text."""
+    with plain_cursor() as cursor:
+        cursor.execute(
+            "select c.id from unnest(%s::bigint[]) e(id), lateral (select id, key from records_canonicalrecord"
+            " where entity_id = e.id and key >= %s and key < %s order by key limit %s) c"
+            " order by c.key <> %s, c.key limit %s",
+            [list(entity_ids), text, text + _LAST, limit, text, limit],
+        )
+        return [row[0] for row in cursor]

@@ -209,3 +209,11 @@ def test_prepare_restores_domains_and_says_what_it_made(capsys: Any) -> None:
 def test_schemas_are_plain_json_schema_of_2020_12() -> None:
     for schema in SCHEMAS.values():
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+def test_the_documentation_lists_every_entity_with_its_key() -> None:
+    text = (FOLDER.parents[1] / "docs" / "canonical-model.md").read_text(encoding="utf-8")
+    rows = {cells[2].strip(" `"): cells for line in text.splitlines() if len(cells := line.split("|")) == 8}
+    for slug, (entity, contract) in SHIPPED.items():
+        assert rows[slug][1].strip() == str(entity["load_order"])
+        assert rows[slug][4].replace("`", "").strip() == ", ".join(markers_of(contract["schema"]).key)
