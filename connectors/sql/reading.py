@@ -45,6 +45,9 @@ class Reader:
             trim=bool(self.declared.get("trim", True)),
             exact=frozenset(self.key),
         )
+        # PostgreSQL keeps no NUL in text, only escaped in JSON
+        kinds = [self.table.sql.c[name].type for name in self.columns]
+        self.may_hold_nul = not self.database.is_postgresql or any(isinstance(kind, sql.JSON) for kind in kinds)
         self.size = stream.page_size or int(connector.limits.get("page_size") or PAGE_SIZE)
 
     def _check(self) -> None:
@@ -84,7 +87,7 @@ class Reader:
         high.raise_to([{CURSOR: row[head - 1]} for row in rows])
         for position, row in enumerate(rows):
             record = self.values.record(self.columns, row[head:])
-            place = find_nul(record)
+            place = find_nul(record) if self.may_hold_nul else None
             if place is None:
                 records.append(record)
             else:

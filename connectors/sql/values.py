@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from connectors.exact_json import number_text, plain_decimal
@@ -18,38 +18,36 @@ class Values:
         self, zone: ZoneInfo, *, encoding: str = "utf8", trim: bool = True, exact: frozenset[str] = frozenset()
     ) -> None:
         self.zone, self.encoding, self.trim, self.exact = zone, encoding, trim, exact
-
-    def record(self, names: list[str], row: Any) -> dict[str, Any]:
-        """A row as a record; texts, which most values are, are handled in place."""
-        trim, value_of = self.trim, self.value
-        return {
-            name: (value.rstrip(" ") if trim else value) if value.__class__ is str else value_of(name, value)
-            for name, value in zip(names, row, strict=True)
+        self._by_class: dict[type, Callable[[Any], Any]] = {
+            type(None): _same,
+            bool: _same,
+            int: _same,
+            dict: _same,
+            list: _same,
+            str: _unpadded if trim else _same,
+            float: number_text,
+            Decimal: decimal_text,
+            dt.datetime: self._instant,
+            dt.date: dt.date.isoformat,
+            dt.time: dt.time.isoformat,
+            dt.timedelta: lambda value: number_text(int(value.total_seconds())),
+            bytes: self._text_of,
+            bytearray: lambda value: self._text_of(bytes(value)),
+            memoryview: lambda value: self._text_of(bytes(value)),
         }
 
-    def value(self, name: str, value: Any) -> Any:
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, str):
-            return value.rstrip(" ") if self.trim else value
-        if isinstance(value, int | float):
-            return number_text(value) if name in self.exact or isinstance(value, float) else value
-        return self._odd(value)
+    def record(self, names: list[str], row: Any) -> dict[str, Any]:
+        """A row as a record; numbers of the key become text."""
+        by_class = self._by_class
+        found = {name: by_class.get(value.__class__, str)(value) for name, value in zip(names, row, strict=True)}
+        for name in self.exact:
+            value = found.get(name)
+            if value.__class__ is int:
+                found[name] = str(value)
+        return found
 
-    def _odd(self, value: Any) -> Any:
-        if isinstance(value, Decimal):
-            return plain_decimal(value)
-        if isinstance(value, dt.datetime):
-            return instant_text(value if value.tzinfo else value.replace(tzinfo=self.zone))
-        if isinstance(value, dt.date | dt.time):
-            return value.isoformat()
-        if isinstance(value, dt.timedelta):
-            return number_text(int(value.total_seconds()))
-        if isinstance(value, bytes | bytearray | memoryview):
-            return self._text_of(bytes(value))
-        if isinstance(value, UUID):
-            return str(value)
-        return value
+    def _instant(self, value: dt.datetime) -> str:
+        return instant_text(value if value.tzinfo else value.replace(tzinfo=self.zone))
 
     def _text_of(self, value: bytes) -> str:
         try:
@@ -57,6 +55,20 @@ class Values:
         except UnicodeDecodeError:
             return value.hex()
         return found.rstrip(" ") if self.trim else found
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _unpadded(value: str) -> str:
+    return value.rstrip(" ")
+
+
+def decimal_text(value: Decimal) -> str:
+    """The digits as the database holds them, without exponent."""
+    text = str(value)
+    return text if "E" not in text else plain_decimal(value)
 
 
 def instant_text(moment: dt.datetime) -> str:
