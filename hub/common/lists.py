@@ -79,8 +79,9 @@ def _size(request: HttpRequest, default: int) -> int:
 
 
 def _with_key(order: Sequence[str], model: type[Model]) -> tuple[str, ...]:
-    key = model._meta.pk.name
-    if any(name.lstrip("-") in (key, "pk") for name in order):
+    key, named = model._meta.pk.name, {name.lstrip("-") for name in order}
+    parts = getattr(model._meta.pk, "field_names", (key,))  # of a composite key
+    if named & {key, "pk"} or named.issuperset(parts):
         return tuple(order)
     return (*order, f"-{key}" if order and order[-1].startswith("-") else key)
 

@@ -1,6 +1,99 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path, re_path, register_converter
+
+from hub.common import home, nav
+from hub.common.home import Step
+from hub.common.lists import list_urls
+from hub.common.nav import Badge, Entry
+from hub.sync import panels, search, totals
+from hub.sync.keys import DeliveryConverter, HeldConverter
+from hub.sync.models import Run, Sync
+from hub.sync.views import deliveries, dry_runs, editing, held, ledger, runs, syncs
+
+register_converter(HeldConverter, "held")
+register_converter(DeliveryConverter, "delivery")
 
 app_name = "sync"
-urlpatterns: list[URLPattern] = []
+
+urlpatterns = [
+    *list_urls("syncs/", syncs.sync_list, "sync_list"),
+    path("syncs/new/", editing.sync_new, name="sync_new"),
+    path("syncs/schedule-preview/", editing.schedule_preview, name="schedule_preview"),
+    path("syncs/mapping/<slug:slug>/dry-run/", dry_runs.mapping_dry_run, {"fmt": ""}, name="mapping_dry_run"),
+    re_path(
+        r"^syncs/mapping/(?P<slug>[-\w]+)/dry-run\.(?P<fmt>csv|json)$",
+        dry_runs.mapping_dry_run,
+        name="mapping_dry_run_export",
+    ),
+    path("syncs/<slug:slug>/", syncs.sync_detail, name="sync_detail"),
+    path("syncs/<slug:slug>/runs/", syncs.sync_runs, name="sync_runs"),
+    path("syncs/<slug:slug>/trouble/", syncs.sync_trouble, name="sync_trouble"),
+    path("syncs/<slug:slug>/history/", syncs.sync_history, name="sync_history"),
+    path("syncs/<slug:slug>/settings/", editing.sync_settings, name="sync_settings"),
+    path("syncs/<slug:slug>/dry-run/", dry_runs.sync_dry_run, {"fmt": ""}, name="sync_dry_run"),
+    re_path(r"^syncs/(?P<slug>[-\w]+)/dry-run\.(?P<fmt>csv|json)$", dry_runs.sync_dry_run, name="sync_dry_run_export"),
+    path("syncs/<slug:slug>/run/", syncs.sync_run, name="sync_run"),
+    path("syncs/<slug:slug>/pause/", syncs.sync_pause, name="sync_pause"),
+    path("syncs/<slug:slug>/read-again/", syncs.sync_reset, name="sync_reset"),
+    path("syncs/<slug:slug>/schedules/new/", editing.schedule_new, name="schedule_new"),
+    path("syncs/<slug:slug>/schedules/<slug:schedule>/", editing.schedule_edit, name="schedule_edit"),
+    path("syncs/<slug:slug>/schedules/<slug:schedule>/delete/", editing.schedule_delete, name="schedule_delete"),
+    *list_urls("runs/", runs.run_list, "run_list"),
+    path("runs/<int:pk>/", runs.run_detail, name="run_detail"),
+    path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
+    path("runs/<int:pk>/cancel/", runs.run_cancel, name="run_cancel"),
+    path("runs/<int:pk>/again/", runs.run_again, name="run_again"),
+    *list_urls("transactions/", ledger.transaction_list, "transaction_list"),
+    path("transactions/<int:pk>/", ledger.transaction_detail, name="transaction_detail"),
+    path("transactions/<int:pk>/reveal/", ledger.transaction_reveal, name="transaction_reveal"),
+    *list_urls("held/", held.held_list, "held_list"),
+    path("held/retry/", held.held_retry_all, name="held_retry_all"),
+    path("held/<held:key>/", held.held_detail, name="held_detail"),
+    path("held/<held:key>/reveal/", held.held_reveal, name="held_reveal"),
+    path("held/<held:key>/retry/", held.held_retry, name="held_retry"),
+    path("held/<held:key>/discard/", held.held_discard, name="held_discard"),
+    *list_urls("deliveries/", deliveries.delivery_list, "delivery_list"),
+    path("deliveries/retry/", deliveries.delivery_retry_all, name="delivery_retry_all"),
+    path("deliveries/<delivery:key>/", deliveries.delivery_detail, name="delivery_detail"),
+    path("deliveries/<delivery:key>/retry/", deliveries.delivery_retry, name="delivery_retry"),
+    path("deliveries/<delivery:key>/discard/", deliveries.delivery_discard, name="delivery_discard"),
+    path("deliveries/<delivery:key>/there/", deliveries.delivery_confirm, name="delivery_confirm"),
+    path("deliveries/<delivery:key>/resend/", deliveries.delivery_resend, name="delivery_resend"),
+]
+
+
+def _in_trouble(user: object) -> Badge | None:
+    number = totals.held_for(user).count() + totals.deliveries_for(user).count()  # type: ignore[arg-type]
+    return Badge(number, hot=True) if number else None
+
+
+nav.register(
+    Entry("Work", "Held records", "sync:held_list", icon="ban", permission="ledger.view", order=20, badge=_in_trouble)
+)
+nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))
+nav.register(Entry("Watch", "Transactions", "sync:transaction_list", icon="list", permission="ledger.view", order=25))
+nav.register(Entry("Build", "Syncs", "sync:sync_list", icon="timeline", permission="syncs.view", order=50))
+home.step(
+    Step(
+        order=50,
+        title="Put a mapping to work",
+        detail="A sync says which mapping runs, and when. Try it dry before it writes anything.",
+        url_name="sync:sync_new",
+        action="New sync",
+        permission="syncs.edit",
+        is_done=lambda request: Sync.objects.exists(),
+    )
+)
+home.step(
+    Step(
+        order=60,
+        title="Run it",
+        detail="The first run reads everything; what does not pass is kept with its reason.",
+        url_name="sync:sync_list",
+        action="Open the syncs",
+        permission="syncs.run",
+        is_done=lambda request: Run.objects.exists(),
+    )
+)
+__all__ = ["app_name", "panels", "search", "urlpatterns"]

@@ -1,5 +1,16 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
+from hub.sync.api.syncs import RunViewSet, ScheduleViewSet, SyncViewSet
+
+router = SimpleRouter()
+router.register("syncs", SyncViewSet)
+router.register("schedules", ScheduleViewSet)
+router.register("runs", RunViewSet)
+router.register("transactions", TransactionViewSet)
+router.register("held-records", HeldViewSet)
+router.register("deliveries", DeliveryViewSet)
+
+urlpatterns = router.urls

@@ -1,0 +1,212 @@
+"""Reading the ledger by index at any size: filters, keyset pages by number, and counts that stop at a limit.
+
+Numbers rise with time, so a time becomes a bound on the number by bisection; ids and keys become record ids first; a person
+who sees some syncs gets the newest rows of each, merged. What no index answers is given up after a few seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from connectors.models import Stream
+from governance.models import Entity
+from hub.common.errors import ConfigError
+from hub.common.lists import PAGE_SIZES, KeysetPage
+from hub.records.models import CanonicalRecord, Crosswalk
+from hub.sync.models import Transaction
+from hub.sync.states import Outcome
+
+COUNT_LIMIT = 10_000
+TIMEOUT_SECONDS = 4
+# A row is numbered up to this long before or after its time: the length of the longest page or delivery batch.
+SKEW = timedelta(minutes=15)
+NEWEST_OF_EACH = 40  # a person who sees more syncs than this reads the ledger in one go
+
+GROUPS: dict[str, tuple[Outcome, ...]] = {
+    "passed": (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.ECHO, Outcome.REFUSED),
+    "trouble": (
+        Outcome.QUARANTINED,
+        Outcome.WAITING,
+        Outcome.HELD,
+        Outcome.RETRYING,
+        Outcome.UNSURE,
+        Outcome.DEAD,
+    ),
+    "rejected": (Outcome.QUARANTINED, Outcome.HELD, Outcome.DISCARDED),
+    "failed": (Outcome.RETRYING, Outcome.UNSURE, Outcome.DEAD),
+    **{outcome.name.lower(): (outcome,) for outcome in Outcome},
+    "unchanged": (Outcome.UNCHANGED, Outcome.ECHO, Outcome.REFUSED),
+}
+GROUP_CHOICES = [
+    ("trouble", "All in trouble"),
+    ("passed", "All that passed"),
+    *((outcome.name.lower(), outcome.label) for outcome in Outcome),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """What is asked for. `sync_ids` None means all syncs; `text` is an id, a key, or words of an error."""
+
+    sync_ids: Sequence[int] | None = None
+    run_id: int | None = None
+    outcomes: Sequence[Outcome] = ()
+    entity_id: int | None = None
+    key: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+    number: int | None = None
+
+    def rows(self) -> QuerySet[Transaction]:
+        rows = Transaction.objects.all()
+        if self.sync_ids is not None:
+            rows = rows.filter(sync_id__in=list(self.sync_ids))
+        if self.number is not None:
+            rows = rows.filter(pk=self.number)
+        if self.run_id is not None:
+            rows = rows.filter(run_id=self.run_id)
+        if self.outcomes:
+            rows = rows.filter(outcome__in=list(self.outcomes))
+        if self.since:
+            rows = rows.filter(at__gte=self.since, pk__gte=_number_at(self.since - SKEW))
+        if self.until:
+            rows = rows.filter(at__lt=self.until, pk__lt=_number_at(self.until + SKEW))
+        if self.key:
+            rows = rows.filter(_named(self.key, self.entity_id))
+        if self.text:
+            rows = rows.filter(_matching(self.text, self.entity_id))
+        return rows
+
+
+def outcomes_of(word: str) -> tuple[Outcome, ...]:
+    """The outcomes behind a word of the filter; none for a word that is not known, which filters nothing."""
+    return GROUPS.get(word, ())
+
+
+# Pages and counts ------------------------------------------------------------------------------------------
+def page(asked: LedgerFilter, request: HttpRequest) -> KeysetPage[Transaction]:
+    """The page that `?after=` or `?before=` names (numbers of rows), newest first."""
+    size = int(request.GET["size"]) if request.GET.get("size") in {str(n) for n in PAGE_SIZES} else PAGE_SIZES[0]
+    after, before = _number(request.GET.get("after")), _number(request.GET.get("before"))
+    with bounded():
+        rows = asked.rows()
+        if before is not None:
+            found = _first(rows.filter(pk__gt=before), asked, size + 1, newest_first=False)
+            return _page(found[:size][::-1], size, has_newer=len(found) > size, has_older=True)
+        found = _first(rows if after is None else rows.filter(pk__lt=after), asked, size + 1, newest_first=True)
+        return _page(found[:size], size, has_newer=after is not None, has_older=len(found) > size)
+
+
+def _first(rows: QuerySet[Transaction], asked: LedgerFilter, limit: int, *, newest_first: bool) -> list[Transaction]:
+    order = "-pk" if newest_first else "pk"
+    ids = list(asked.sync_ids or ())
+    is_narrow = bool(asked.run_id or asked.key or asked.text or asked.number)
+    if 1 < len(ids) <= NEWEST_OF_EACH and not is_narrow:
+        first, *others = (rows.filter(sync_id=sync_id).order_by(order)[:limit] for sync_id in ids)
+        return list(first.union(*others, all=True).order_by(order)[:limit])
+    return list(rows.order_by(order)[:limit])
+
+
+def _page(rows: list[Transaction], size: int, *, has_newer: bool, has_older: bool) -> KeysetPage[Transaction]:
+    newer = str(rows[0].pk) if rows and has_newer else ""
+    older = str(rows[-1].pk) if rows and has_older else ""
+    return KeysetPage(rows, newer, older, size)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def count(asked: LedgerFilter) -> int | None:
+    """How many rows there are, up to COUNT_LIMIT + 1; None when even that takes too long."""
+    try:
+        with bounded(seconds=1):
+            return asked.rows().order_by().values("pk")[: COUNT_LIMIT + 1].count()
+    except ConfigError:
+        return None
+
+
+def count_words(number: int | None) -> str:
+    """`12`, `10,000+`, or nothing when it was not counted."""
+    if number is None:
+        return ""
+    return f"{COUNT_LIMIT:,}+" if number > COUNT_LIMIT else f"{number:,}"
+
+
+@contextmanager
+def bounded(seconds: float = TIMEOUT_SECONDS) -> Iterator[None]:
+    """Give up on a search that no index answers; raises ConfigError with what would make it fast."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("select current_setting('statement_timeout')")
+            (usual,) = cursor.fetchone()
+            cursor.execute("select set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
+            yield
+            cursor.execute("select set_config('statement_timeout', %s, true)", [usual])
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") != "57014":
+            raise
+        raise ConfigError(
+            "The ledger is too large to answer this.",
+            fix="Name a sync, a run, a key or a time as well.",
+            code="TOO_WIDE",
+        ) from None
+
+
+# What a word means -----------------------------------------------------------------------------------------
+def _named(text: str, entity_id: int | None) -> Q:
+    """Rows of the records that go by this key or id anywhere, and of rejected ones that the source calls so."""
+    records = record_ids(text, entity_id)
+    return Q(record_id__in=records) | Q(record_id__isnull=True, external_id=text)
+
+
+def _matching(text: str, entity_id: int | None) -> Q:
+    """An id or key that is known; else words in the sentence of a row that did not pass."""
+    if records := record_ids(text, entity_id):
+        return Q(record_id__in=records) | Q(record_id__isnull=True, external_id=text)
+    if Transaction.objects.filter(record_id__isnull=True, external_id=text).exists():
+        return Q(record_id__isnull=True, external_id=text)
+    return Q(outcome__gte=Outcome.QUARANTINED, error_detail__icontains=text)
+
+
+def record_ids(text: str, entity_id: int | None = None) -> list[int]:
+    """Canonical ids of the records that are called so: their key, or an id at any stream."""
+    keys = CanonicalRecord.objects.filter(entity_id__in=_entity_ids(entity_id), key=text)
+    links = Crosswalk.objects.filter(stream_id__in=_stream_ids(), external_id=text)
+    if entity_id is not None:
+        links = links.filter(record__entity_id=entity_id)
+    return sorted({*keys.values_list("pk", flat=True), *links.values_list("record_id", flat=True)})
+
+
+def _entity_ids(entity_id: int | None) -> Collection[int]:
+    return [entity_id] if entity_id is not None else list(Entity.objects.values_list("pk", flat=True))
+
+
+def _stream_ids() -> list[int]:
+    return list(Stream.objects.values_list("pk", flat=True))
+
+
+# Time to number --------------------------------------------------------------------------------------------
+def _number_at(moment: datetime) -> int:
+    """A number such that rows below it are older than `moment`: bisection over the primary key."""
+    low, high = 0, _highest() + 1
+    while low < high:
+        middle = (low + high) // 2
+        at = Transaction.objects.filter(pk__gte=middle).order_by("pk").values_list("at", flat=True).first()
+        if at is None or at >= moment:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _highest() -> int:
+    return Transaction.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

@@ -1,0 +1,20 @@
+"""Addresses of pages that other packages own; "" where an installation does not have the page."""
+
+from __future__ import annotations
+
+from django.urls import NoReverseMatch, reverse
+
+PAGES = {
+    "connection": "connectors:connection_detail",
+    "contract": "governance:contract_fields",
+    "mapping": "mappings:mapping_detail",
+    "record": "records:record",
+    "records": "records:record_list",
+}
+
+
+def page_url(kind: str, *args: object) -> str:
+    try:
+        return reverse(PAGES[kind], args=args)
+    except NoReverseMatch:
+        return ""

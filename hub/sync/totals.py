@@ -1,0 +1,66 @@
+"""How much is in trouble: numbers, and amounts that are never added across currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+from django.urls import reverse
+
+from governance.models import Entity
+from hub.accounts.models import User
+from hub.sync import queries
+from hub.sync.models import Delivery, HeldRecord
+from hub.sync.states import HeldState
+from hub.sync.trouble import IN_TROUBLE
+
+Amounts = list[tuple[str, Decimal]]
+
+
+def held_for(user: User, permission: str = "ledger.view") -> QuerySet[HeldRecord]:
+    """Held records that the person may see and that nobody has released."""
+    seen = queries.sync_ids_for(user, permission)
+    rows = HeldRecord.objects.exclude(state=HeldState.RELEASED)
+    return rows if seen is None else rows.filter(sync_id__in=seen)
+
+
+def deliveries_for(user: User, permission: str = "ledger.view") -> QuerySet[Delivery]:
+    seen = queries.sync_ids_for(user, permission)
+    rows = Delivery.objects.filter(IN_TROUBLE)
+    return rows if seen is None else rows.filter(sync_id__in=seen)
+
+
+def amounts(rows: QuerySet[Any], *, prefix: str = "") -> Amounts:
+    """(currency, sum), largest first; amounts without a currency are left out, because nobody could read them."""
+    found = rows.order_by().filter(**{f"{prefix}amount__isnull": False, f"{prefix}currency__isnull": False})
+    sums = found.values_list(f"{prefix}currency").annotate(total=Sum(f"{prefix}amount"))
+    return sorted(sums, key=lambda pair: -abs(pair[1]))
+
+
+def added(*several: Iterable[tuple[str, Decimal]]) -> Amounts:
+    """Sums by currency of several lists of sums."""
+    found: dict[str, Decimal] = {}
+    for pairs in several:
+        for currency, total in pairs:
+            found[currency] = found.get(currency, Decimal()) + total
+    return sorted(found.items(), key=lambda pair: -abs(pair[1]))
+
+
+def by_state(rows: QuerySet[Any]) -> list[tuple[int, int]]:
+    """(state, number)"""
+    return list(rows.order_by().values_list("state").annotate(number=Count("state")))
+
+
+def tabs(user: User, current: str) -> list[tuple[str, str, bool, int | None]]:
+    """The two lists of trouble, for components/tabs.html."""
+    held, deliveries = held_for(user).count(), deliveries_for(user).count()
+    return [
+        ("Held records", reverse("sync:held_list"), current == "held", held),
+        ("Deliveries in trouble", reverse("sync:delivery_list"), current == "deliveries", deliveries),
+    ]
+
+
+def entity_name(entity_id: int | None) -> str:
+    return Entity.objects.filter(pk=entity_id).values_list("name", flat=True).first() or "" if entity_id else ""

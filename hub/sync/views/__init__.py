@@ -1,0 +1,1 @@
+"""Pages of syncs, runs, the ledger, and records in trouble; split by subject."""
