@@ -15,6 +15,14 @@ from hub.common.db import plain_cursor
 from hub.records.models import CanonicalRecord, Crosswalk
 
 
+def is_blank(stream_id: int, entity_id: int) -> bool:
+    """Neither an id of the stream nor a record of the entity is known."""
+    return not (
+        Crosswalk.objects.filter(stream_id=stream_id).exists()
+        or CanonicalRecord.objects.filter(entity_id=entity_id).exists()
+    )
+
+
 def crosswalk_of(stream_id: int, external_ids: Collection[str]) -> dict[str, tuple[bytes, int]]:
     """external id → (hash of the source record, canonical id)"""
     with plain_cursor() as cursor:

@@ -16,9 +16,10 @@ from connectors.services import open_connection
 from governance.models import Entity
 from hub.common.db import plain_cursor
 from hub.common.records import Page
+from hub.records.queries import is_blank
 from hub.sync import held
 from hub.sync.fetch import ahead
-from hub.sync.models import Run, SyncState
+from hub.sync.models import HeldRecord, Run, SyncState
 from hub.sync.page import PageTransaction
 from hub.sync.plan import SyncPlan
 from hub.sync.prepare import Prepared, prepare
@@ -44,6 +45,8 @@ class InboundRun:
     def work(self, *, deadline: float) -> bool:
         """Store pages until the source is read or `deadline` (monotonic seconds) has passed; True when complete."""
         self.entity_ids = dict(Entity.objects.values_list("slug", "pk"))
+        self.plan.is_first_load = self.run.page_no == 0 and is_blank(self.plan.stream_id, self.plan.entity.pk)
+        self.plan.may_hold = HeldRecord.objects.filter(sync=self.plan.sync).exists()
         self._retry_released()
         if self.run.trigger == Run.Trigger.RELEASE:
             return True
@@ -88,6 +91,7 @@ class InboundRun:
                 self._store(prepared, page, is_last)
                 return
             except RACES:
+                self.plan.is_first_load = False
                 if attempt == STORE_ATTEMPTS:
                     raise
 

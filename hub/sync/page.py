@@ -137,6 +137,7 @@ class PageTransaction:
     def _problems(self) -> None:
         if not self.page.problems:
             return
+        self.plan.may_hold = True
         numbers = ledger.allocate_ids(self.cursor, len(self.page.problems))
         for problem, number in zip(self.page.problems, numbers, strict=True):
             error = problem.error
@@ -161,6 +162,8 @@ class PageTransaction:
         )
 
     def _passed(self) -> None:
+        if not self.plan.may_hold:
+            return
         passed = [*(item.external_id for item in (*self.page.new, *self.page.known)), *self.page.unchanged]
         if passed:
             held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))

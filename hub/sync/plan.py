@@ -63,6 +63,10 @@ class SyncPlan:
     subscribers: tuple[Subscriber, ...] = ()
     rules: tuple[FieldRule, ...] = ()
     known_keys: dict[int, set[str]] = field(default_factory=dict)
+    # Nothing of the stream and nothing of the entity was here when the run began: look-ups would find nothing. Should
+    # something have come meanwhile, the unique indexes say so, and the page is prepared again with look-ups.
+    is_first_load: bool = False
+    may_hold: bool = True  # whether any record of the sync is held, so that passing ones need to be looked up there
 
     @property
     def is_inbound(self) -> bool:

@@ -125,6 +125,8 @@ def _hash(plan: SyncPlan, items: list[Item], page: Prepared) -> None:
 
 
 def _skip_unchanged(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    if plan.is_first_load:
+        return items
     known = crosswalk_of(plan.stream_id, [item.external_id for item in items])
     todo = []
     for item in items:
@@ -258,7 +260,7 @@ def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
 def _place(plan: SyncPlan, items: list[Item], page: Prepared) -> None:
     """Records that are new to this stream may still be known to the hub under their key."""
     fresh = [item for item in items if item.record_id is None]
-    known = ids_by_key(plan.entity.pk, [item.key for item in fresh]) if fresh else {}
+    known = ids_by_key(plan.entity.pk, [item.key for item in fresh]) if fresh and not plan.is_first_load else {}
     for item in items:
         if item.record_id is None:
             item.record_id = known.get(item.key)

@@ -188,6 +188,37 @@ def test_a_new_record_waits_for_delivery_once_for_each_subscriber(world):
     assert Delivery.objects.filter(sync=closed).count() == 1
 
 
+def test_a_first_load_that_meets_a_key_another_run_brought_meanwhile_loses_and_doubles_nothing(world, monkeypatch):
+    memory.system("psa").page_size = 10
+    memory.system("psa").sources["projects"] = [build.project_row(n) for n in range(30)]
+    other = build.sync(
+        "crm-projects", "in", build.stream(build.connection("crm"), "p"), world.entity, build.PROJECT_RULES
+    )
+    memory.system("crm").sources["p"] = [build.project_row(15, id="x", title="From CRM")]
+    from hub.sync.inbound import InboundRun
+
+    store = InboundRun._store
+
+    def meanwhile(self, *given):
+        if self.run.sync_id == world.pk and self.run.page_no == 1:
+            monkeypatch.setattr(InboundRun, "_store", store)
+            assert run(other).created == 1
+        return store(self, *given)
+
+    monkeypatch.setattr(InboundRun, "_store", meanwhile)
+    done = run(world)
+    assert (done.read, done.created, done.updated) == (30, 29, 1)
+    assert CanonicalRecord.objects.count() == 30
+    assert Crosswalk.objects.filter(record__key="P-0015").count() == 2
+
+
+def test_an_id_that_comes_again_on_a_later_page_of_a_first_load_is_one_record(world):
+    memory.system("psa").page_size = 10
+    memory.system("psa").sources["projects"] = [build.project_row(n % 15) for n in range(30)]
+    done = run(world)
+    assert (done.read, done.created, done.unchanged) == (30, 15, 15)
+
+
 class TestReferences:
     @pytest.fixture
     def times(self, world):
