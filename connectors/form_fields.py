@@ -39,6 +39,13 @@ class SuggestInput(forms.TextInput):
         return {**context, "list_id": list_id, "suggestions": self.suggestions}
 
 
+class KeptSecret(forms.CharField):
+    """A secret that is needed and has a value already: nothing typed means that the value stays."""
+
+    def validate(self, value: str) -> None:
+        """Empty is fine here."""
+
+
 class SecretArea(forms.Textarea):
     """Several lines that are never sent back to the browser, such as a private key."""
 
@@ -101,10 +108,11 @@ def _secret_field(spec: Spec, help_text: str, is_stored: bool) -> forms.Field:
         help_text = f"{help_text} Write-only, encrypted.".strip()
     is_long = spec.get("type") == "text"
     widget = SecretArea({"rows": 5, **attrs}) if is_long else forms.PasswordInput(attrs)
-    return forms.CharField(
+    field = KeptSecret if is_stored else forms.CharField
+    return field(
         label=spec.get("title", ""),
         help_text=help_text,
-        required=bool(spec.get("required")) and not is_stored,
+        required=bool(spec.get("required")),
         strip=not is_long,
         widget=widget,
     )

@@ -38,9 +38,7 @@ class ConnectionForm(SignInForm):
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
         help_text="For addresses, files and the API; it stays. Left empty, it is made from the name.",
     )
-    system = forms.ModelChoiceField(
-        System.objects.none(), required=False, to_field_name="slug", empty_label=NEW_SYSTEM, help_text=""
-    )
+    system = forms.ModelChoiceField(System.objects.none(), required=False, to_field_name="slug", empty_label=NEW_SYSTEM)
     new_system = forms.CharField(label="New system", max_length=120, required=False)
     category = forms.ChoiceField(label="Its category", choices=System.Category.choices, required=False)
     domain = forms.ModelChoiceField(

@@ -145,7 +145,7 @@ def record_check(connection: Connection, steps: Sequence[CheckStep]) -> None:
     failed = next((step for step in steps if not step.ok), None)
     result = {
         "status": Connection.Status.FAILING if failed else Connection.Status.OK,
-        "status_detail": f"{failed.detail} {failed.cause}".strip() if failed else _signed_in_as(steps),
+        "status_detail": _failure_text(failed) if failed else _signed_in_as(steps),
         "checked_at": timezone.now(),
         "check_steps": [asdict(step) for step in steps],
     }
@@ -153,6 +153,11 @@ def record_check(connection: Connection, steps: Sequence[CheckStep]) -> None:
         setattr(connection, name, value)
     Connection.objects.filter(pk=connection.pk).update(**result)
     facts.publish("connection_checked", connection=connection, ok=failed is None)
+
+
+def _failure_text(step: CheckStep) -> str:
+    """The sentence of a failed step with the system's words, each once."""
+    return step.detail if step.cause in step.detail else f"{step.detail} {step.cause}"
 
 
 def _signed_in_as(steps: Sequence[CheckStep]) -> str:

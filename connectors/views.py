@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from connectors import gallery, queries, removal, services
 from connectors.models import Connection, System
 from hub.accounts.models import User
+from hub.common.display import duration
 from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.htmx import redirect_to, render_page
@@ -194,7 +195,7 @@ def test_result(steps: Sequence[Mapping[str, Any]], checked_at: Any) -> dict[str
     if not steps:
         return None
     failed = next((step for step in steps if not step["ok"]), None)
-    shown = [{**step, "state": "ok" if step["ok"] else "fail", "word": STEP_WORDS[step["name"]]} for step in steps]
+    shown = [_shown(step) for step in steps]
     if failed:
         names = list(STEP_WORDS)
         later = names[names.index(failed["name"]) + 1 :]
@@ -203,6 +204,17 @@ def test_result(steps: Sequence[Mapping[str, Any]], checked_at: Any) -> dict[str
         "steps": shown,
         "failed": failed,
         "word": f"Stopped at: {STEP_WORDS[failed['name']].lower()}" if failed else "Works",
-        "seconds": sum(step["seconds"] for step in steps),
+        "took": _took(sum(step["seconds"] for step in steps)),
         "checked_at": checked_at,
     }
+
+
+def _shown(step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step with its look; words of the system that are quoted below are not said twice."""
+    detail = step["detail"].removesuffix(f": {step['cause']}") if step["cause"] else step["detail"]
+    look = {"state": "ok" if step["ok"] else "fail", "word": STEP_WORDS[step["name"]], "took": _took(step["seconds"])}
+    return {**step, **look, "detail": detail}
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)

@@ -30,6 +30,8 @@ from hub.common.records import CheckStep
 
 TEMPLATE = "connectors/connection_new.html"
 EDIT_TEMPLATE = "connectors/connection_edit.html"
+# Parts that bring the sealed secrets of the form along.
+OWN_SEAL = ("connectors/_own_fields.html", "connectors/_test.html")
 # The part of the page that htmx asks for, by the id of the element it fills.
 PARTS = {"gallery": "connectors/_gallery.html", "wizard": "connectors/_wizard.html"}
 
@@ -153,12 +155,15 @@ def _page(
         "q": q,
         "test": test_result([asdict(step) for step in steps], timezone.now()),
         "is_draft": True,
-        "is_fragment": wants_fragment(request),
+        "is_wizard": True,
+        "is_part": partial in OWN_SEAL and wants_fragment(request),
         **more,
     }
     found = form.connection if form else None
     if found is not None:
         context |= frame(request, found, "settings")
+        if not steps:
+            context |= {"test": test_result(found.check_steps, found.checked_at), "is_draft": False}
         return render_page(request, EDIT_TEMPLATE, context, partial=partial, status=status)
     own = EXAMPLES.get(offer.protocol, "") if offer else ""
     context |= {"groups": gallery.groups(q), "broken": registry.catalogue_problems(), "example": own}
