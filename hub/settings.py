@@ -14,6 +14,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 HUB_DATA = Path(envstr("HUB_DATA", str(BASE_DIR / "var"))).resolve()
 HUB_ENVIRONMENT = envstr("HUB_ENVIRONMENT", "dev")
 HUB_CATALOG = envstr("HUB_CATALOG", "")
+# Folders below which local file connections may have their root; anywhere but system folders when empty.
+HUB_FILE_ROOTS = envlist("HUB_FILE_ROOTS", [])
 HUB_FIRM = envstr("HUB_FIRM", "Syncline")
 DEBUG = envbool("HUB_DEBUG", False)
 
@@ -205,6 +207,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ConnectionStatusEnum": "connectors.models.Connection.Status",
+        "RunStatusEnum": "hub.sync.states.RunStatus",
+    },
 }
 
 LOGGING = {

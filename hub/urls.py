@@ -10,6 +10,7 @@ api = [
     path("", include("connectors.api.urls")),
     path("", include("governance.api.urls")),
     path("", include("mappings.api.urls")),
+    path("", include("hub.config.api.urls")),
     path("", include("hub.records.api.urls")),
     path("", include("hub.sync.api.urls")),
 ]
@@ -22,7 +23,7 @@ urlpatterns = [
     path("", include("connectors.urls")),
     path("", include("governance.urls")),
     path("", include("hub.records.urls")),
-    path("mappings/", include("mappings.urls")),
+    path("", include("mappings.urls")),
     path("", include("hub.sync.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),

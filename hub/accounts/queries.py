@@ -13,6 +13,8 @@ M = TypeVar("M", bound=Model)
 
 def domains_for(user: User, permission: str) -> QuerySet[Domain]:
     """The domains in which a person holds a permission."""
+    if not user.is_authenticated:
+        return rows.none()
     ids = user.domain_ids_for(permission)
     return Domain.objects.all() if ids is None else Domain.objects.filter(pk__in=ids)
 
@@ -22,6 +24,8 @@ def scope_to_domains(rows: QuerySet[M], user: User, permission: str, field: str 
 
     A row without a domain belongs to the whole firm: it needs the permission for all domains.
     """
+    if not user.is_authenticated:
+        return rows.none()
     ids = user.domain_ids_for(permission)
     return rows if ids is None else rows.filter(**{f"{field}__in": ids})
 

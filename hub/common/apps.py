@@ -7,6 +7,7 @@ class CommonConfig(AppConfig):
     label = "common"
 
     def ready(self) -> None:
+        from hub.common import openapi  # noqa: F401 - registers itself
         from hub.common.checks import check_views
 
         register(check_views)

@@ -42,6 +42,13 @@ def read(path: Path) -> list[Source]:
     return found
 
 
+def from_data(values: Iterable[Any]) -> list[Source]:
+    """Documents of a request; messages name their position in the list, counting from 1."""
+    found = [_source(value, "documents", position) for position, value in enumerate(values, 1)]
+    _refuse_twins(found)
+    return found
+
+
 def _read_file(file: Path) -> Iterator[Source]:
     try:
         text = file.read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ class Plan:
                     "action": step.action,
                     "kind": step.kind,
                     "slug": step.slug,
-                    "fields": [{"path": c.path, "before": c.before, "after": c.after} for c in step.changes],
+                    "differences": [{"path": c.path, "before": c.before, "after": c.after} for c in step.changes],
                 }
                 for step in self.steps
             ],
@@ -61,9 +61,16 @@ def export() -> Iterator[Document]:
                 yield document
 
 
-def plan(path: Path) -> Plan:
-    """What `apply` would do with these documents. Changes nothing."""
-    sources = _sound(documents.read(path))
+def plan(given: Path | Sequence[Source]) -> Plan:
+    """What `apply` would do with the documents of a folder, a file or a request. Changes nothing."""
+    return _compare(_sound(_sources(given)))
+
+
+def _sources(given: Path | Sequence[Source]) -> list[Source]:
+    return documents.read(given) if isinstance(given, Path) else list(given)
+
+
+def _compare(sources: Sequence[Source]) -> Plan:
     result = Plan()
     for source in sources:
         name, slug = source.name
@@ -77,11 +84,11 @@ def plan(path: Path) -> Plan:
     return result
 
 
-def apply(path: Path, *, by: Any = None) -> Plan:
+def apply(given: Path | Sequence[Source], *, by: Any = None) -> Plan:
     """Bring the hub to what the documents say: all of it, or nothing when anything is wrong."""
-    sources = _sound(documents.read(path))
+    sources = _sound(_sources(given))
     with transaction.atomic():
-        todo = plan(path)
+        todo = _compare(sources)
         changing = {(step.kind, step.slug) for step in todo.steps}
         for source in sources:
             if source.name in changing:
