@@ -28,10 +28,11 @@ def parse_json(body: bytes) -> tuple[Any, bool]:
         except orjson.JSONDecodeError:
             # half surrogate pairs and huge exponents: the careful parser takes them, so that one record is set aside
             pass
-    return json.loads(body, parse_float=_exact_float, parse_int=_exact_int, parse_constant=_refuse), True
+    return json.loads(body, parse_float=exact_float, parse_int=_exact_int, parse_constant=_refuse), True
 
 
-def _exact_float(text: str) -> float | str:
+def exact_float(text: str) -> float | str:
+    """The number that a text stands for, or the text itself where a double would lose a digit of it."""
     number = float(text)
     exact = Decimal(text)
     if Decimal(repr(number)) == exact:
