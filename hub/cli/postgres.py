@@ -69,7 +69,8 @@ class EmbeddedPostgres:
 
     def stop(self, grace_seconds: float = 2.0) -> None:
         if self.child:
-            end(self.child, signum=signal.SIGINT, grace_seconds=grace_seconds)
+            # Fast shutdown, then immediate shutdown: both lose nothing, the second leaves more to do at the next start.
+            end(self.child, signal.SIGINT, signal.SIGQUIT, grace_seconds=grace_seconds)
         if self._log:
             self._log.close()
 

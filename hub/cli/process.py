@@ -63,15 +63,18 @@ def spawn(
     )
 
 
-def end(child: subprocess.Popen[bytes], *, signum: int, grace_seconds: float) -> None:
-    """Signal a child and wait; after the grace its whole process group is killed."""
-    if child.poll() is not None:
-        return
-    child.send_signal(signum)
-    try:
-        child.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        kill_group(child)
+def end(child: subprocess.Popen[bytes], *signums: int, grace_seconds: float) -> None:
+    """Send the signals one after the other, each with its grace; after the last one the process group is killed."""
+    for signum in signums:
+        if child.poll() is not None:
+            return
+        child.send_signal(signum)
+        try:
+            child.wait(grace_seconds)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    kill_group(child)
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,7 @@ from hub.cli.valkey import refuse_evicting_broker
 from hub.common.errors import ConfigError
 
 # The whole stop fits into 3 s: children may finish what they do, then they are killed, which the engine survives.
-CHILD_GRACE_SECONDS = 1.2
+CHILD_GRACE_SECONDS = 0.8
 SERVICE_GRACE_SECONDS = 1.0
 RESTART_PAUSE_SECONDS = 0.5
 QUEUES = "read,deliver,process,monitor"
@@ -185,14 +185,14 @@ class Supervisor:
         while process.poll() is None and not self.stopping.wait(0.05):
             pass
         if process.poll() is None:
-            end(process, signum=signal.SIGTERM, grace_seconds=0.5)
+            end(process, signal.SIGTERM, grace_seconds=0.5)
         elif process.returncode and not self.stopping.is_set():
             raise ConfigError(f"`manage.py {arguments[0]}` failed.", fix="The reason stands above.")
 
 
 def _end(child: Child) -> None:
     if child.process:
-        end(child.process, signum=signal.SIGTERM, grace_seconds=CHILD_GRACE_SECONDS)
+        end(child.process, signal.SIGTERM, grace_seconds=CHILD_GRACE_SECONDS)
         try:
             os.killpg(child.process.pid, signal.SIGKILL)
         except ProcessLookupError:

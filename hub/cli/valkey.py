@@ -58,7 +58,7 @@ class EmbeddedValkey:
 
     def stop(self, grace_seconds: float = 1.0) -> None:
         if self.child:
-            end(self.child, signum=signal.SIGTERM, grace_seconds=grace_seconds)
+            end(self.child, signal.SIGTERM, grace_seconds=grace_seconds)
         if self._log:
             self._log.close()
 
