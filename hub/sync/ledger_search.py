@@ -1,7 +1,9 @@
 """Reading the ledger by index at any size: filters, keyset pages by number, and counts that stop at a limit.
 
-Numbers rise with time, so a time becomes a bound on the number by bisection; ids and keys become record ids first; a person
-who sees some syncs gets the newest rows of each, merged. What no index answers is given up after a few seconds.
+The ledger has no index by sync, which every record would have to pay for. Runs lead there instead: those of one sync follow
+each other, so its rows are those of its runs, newest run first, and several syncs are merged. What stands in the partial
+index of troubled rows is read from that. Numbers rise with time, so a time becomes a bound on the number by bisection. Keys
+and ids become record ids first. What no index answers is given up after a few seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ COUNT_LIMIT = 10_000
 TIMEOUT_SECONDS = 4
 # A row is numbered up to this long before or after its time: the length of the longest page or delivery batch.
 SKEW = timedelta(minutes=15)
-NEWEST_OF_EACH = 40  # a person who sees more syncs than this reads the ledger in one go
+STREAMED = 2_000
+# Whoever sees more syncs than this sees so much of the ledger that it is read in one go.
+MERGED_SYNCS = 60
 
 GROUPS: dict[str, tuple[Outcome, ...]] = {
     "passed": (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.ECHO, Outcome.REFUSED),
@@ -66,9 +70,14 @@ class LedgerFilter:
     number: int | None = None
 
     def rows(self) -> QuerySet[Transaction]:
-        rows = Transaction.objects.all()
+        rows = self.narrowed()
         if self.sync_ids is not None:
             rows = rows.filter(sync_id__in=list(self.sync_ids))
+        return rows
+
+    def narrowed(self) -> QuerySet[Transaction]:
+        """Everything that is asked for but the syncs."""
+        rows = Transaction.objects.all()
         if self.number is not None:
             rows = rows.filter(pk=self.number)
         if self.run_id is not None:
@@ -85,6 +94,16 @@ class LedgerFilter:
             rows = rows.filter(_matching(self.text, self.entity_id))
         return rows
 
+    @property
+    def goes_by_runs(self) -> bool:
+        """Whether only the syncs narrow it down: what has another index is read from that."""
+        has_index = self.number or self.run_id or self.key or self.text or self._is_troubled
+        return self.sync_ids is not None and len(self.sync_ids) <= MERGED_SYNCS and not has_index
+
+    @property
+    def _is_troubled(self) -> bool:
+        return bool(self.outcomes) and all(outcome >= Outcome.QUARANTINED for outcome in self.outcomes)
+
 
 def outcomes_of(word: str) -> tuple[Outcome, ...]:
     """The outcomes behind a word of the filter; none for a word that is not known, which filters nothing."""
@@ -97,22 +116,62 @@ def page(asked: LedgerFilter, request: HttpRequest) -> KeysetPage[Transaction]:
     size = int(request.GET["size"]) if request.GET.get("size") in {str(n) for n in PAGE_SIZES} else PAGE_SIZES[0]
     after, before = _number(request.GET.get("after")), _number(request.GET.get("before"))
     with bounded():
-        rows = asked.rows()
         if before is not None:
-            found = _first(rows.filter(pk__gt=before), asked, size + 1, newest_first=False)
+            found = _first(asked, Q(pk__gt=before), size + 1, newest_first=False)
             return _page(found[:size][::-1], size, has_newer=len(found) > size, has_older=True)
-        found = _first(rows if after is None else rows.filter(pk__lt=after), asked, size + 1, newest_first=True)
+        found = _first(asked, Q() if after is None else Q(pk__lt=after), size + 1, newest_first=True)
         return _page(found[:size], size, has_newer=after is not None, has_older=len(found) > size)
 
 
-def _first(rows: QuerySet[Transaction], asked: LedgerFilter, limit: int, *, newest_first: bool) -> list[Transaction]:
+def stream(asked: LedgerFilter) -> Iterator[Transaction]:
+    """All rows, newest first, a page at a time: no cursor stays open while somebody downloads."""
+    bound = Q()
+    while found := _first(asked, bound, STREAMED, newest_first=True):
+        yield from found
+        bound = Q(pk__lt=found[-1].pk)
+
+
+def _first(asked: LedgerFilter, bound: Q, limit: int, *, newest_first: bool) -> list[Transaction]:
+    """The first `limit` rows beyond a bound on the number."""
     order = "-pk" if newest_first else "pk"
-    ids = list(asked.sync_ids or ())
-    is_narrow = bool(asked.run_id or asked.key or asked.text or asked.number)
-    if 1 < len(ids) <= NEWEST_OF_EACH and not is_narrow:
-        first, *others = (rows.filter(sync_id=sync_id).order_by(order)[:limit] for sync_id in ids)
-        return list(first.union(*others, all=True).order_by(order)[:limit])
-    return list(rows.order_by(order)[:limit])
+    if not asked.goes_by_runs:
+        return list(asked.rows().filter(bound).order_by(order)[:limit])
+    ids = _first_ids(asked, bound, limit, newest_first=newest_first)
+    return list(Transaction.objects.filter(pk__in=ids).order_by(order))
+
+
+def _first_ids(asked: LedgerFilter, bound: Q, limit: int, *, newest_first: bool) -> list[int]:
+    """Numbers of the first rows of several syncs, each by way of its runs, merged; decisions of people have no run."""
+    rows = asked.narrowed().filter(bound)
+    found: list[int] = []
+    with _in_order():
+        for sync_id in asked.sync_ids or ():
+            found += _ids_by_runs(sync_id, rows, limit, newest_first=newest_first)
+    decided = rows.filter(run_id=0, sync_id__in=list(asked.sync_ids or ())).order_by("-pk" if newest_first else "pk")
+    found += decided.values_list("pk", flat=True)[:limit]
+    return sorted(found, reverse=newest_first)[:limit]
+
+
+@contextmanager
+def _in_order() -> Iterator[None]:
+    """Rows of a run are read in order and no further than needed; a bitmap would first collect all of a run's millions."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select set_config('enable_bitmapscan', 'off', true)")
+        yield
+        cursor.execute("select set_config('enable_bitmapscan', 'on', true)")
+
+
+def _ids_by_runs(sync_id: int, rows: QuerySet[Transaction], limit: int, *, newest_first: bool) -> list[int]:
+    way = "desc" if newest_first else "asc"
+    inner = rows.extra(where=["run_id = r.id"]).order_by("-pk" if newest_first else "pk")[:limit]
+    sql, params = inner.values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select t.id from (select id from sync_run where sync_id = %s and read > 0) r cross join lateral ({sql}) t(id)"
+            f" order by r.id {way}, t.id {way} limit %s",
+            [sync_id, *params, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _page(rows: list[Transaction], size: int, *, has_newer: bool, has_older: bool) -> KeysetPage[Transaction]:
@@ -129,6 +188,8 @@ def count(asked: LedgerFilter) -> int | None:
     """How many rows there are, up to COUNT_LIMIT + 1; None when even that takes too long."""
     try:
         with bounded(seconds=1):
+            if asked.goes_by_runs:
+                return len(_first_ids(asked, Q(), COUNT_LIMIT + 1, newest_first=True))
             return asked.rows().order_by().values("pk")[: COUNT_LIMIT + 1].count()
     except ConfigError:
         return None

@@ -33,8 +33,9 @@ SENSITIVE = re.compile(
     r"|tax_?(id|number)|ssn|national_?id|birth",
     re.IGNORECASE,
 )
-# "salary is 81000, which …": the sentence of a broken contract repeats the value.
-_TELLS = re.compile(r"^(?:The field )?(?P<field>[\w.\-]+) is (?P<value>.+?)(?P<rest>, which .*|\.$)", re.DOTALL)
+# Where an error's sentence names the field that it is about: at its beginning, or in brackets.
+_ABOUT = re.compile(r"^(?:The field )?([\w.\-]+) (?:is|has|does|holds) |\(([^()]*)\)")
+_WORD = re.compile(r"[\w\-]+")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,20})?")
 # How far back the last value of a field is looked for.
 LOOK_BACK = 25
@@ -76,13 +77,27 @@ def classified(schema: Schema) -> frozenset[str]:
 
 
 def secret_by_sync(syncs: Iterable[Sync]) -> dict[int, frozenset[str]]:
-    """sync id → classified fields of its entity's active contract."""
-    entities = {sync.pk: sync.mapping.entity_id for sync in syncs}
-    active = ContractVersion.objects.filter(
-        contract__entity_id__in=set(entities.values()), status=ContractVersion.Status.ACTIVE
+    """sync id → classified fields of its entity's active contract, and what the system calls them by the active mapping."""
+    chosen = list(syncs)
+    contracts = ContractVersion.objects.filter(
+        contract__entity__in={sync.mapping.entity_id for sync in chosen}, status=ContractVersion.Status.ACTIVE
     ).select_related("contract")
-    fields = {version.contract.entity_id: classified(version.schema) for version in active}
-    return {sync_id: fields.get(entity_id, frozenset()) for sync_id, entity_id in entities.items()}
+    mappings = MappingVersion.objects.filter(
+        mapping__in={sync.mapping_id for sync in chosen}, status=MappingVersion.Status.ACTIVE
+    )
+    fields = {version.contract.entity_id: classified(version.schema) for version in contracts}
+    versions = {version.mapping_id: version for version in mappings}
+    return {
+        sync.pk: _both_sides(sync, fields.get(sync.mapping.entity_id, frozenset()), versions.get(sync.mapping_id))
+        for sync in chosen
+    }
+
+
+def _both_sides(sync: Sync, secret: frozenset[str], mapping: MappingVersion | None) -> frozenset[str]:
+    if not secret or mapping is None:
+        return secret
+    paths = {_path_of(rule, sync.direction, secret) for rule in _rules(mapping)}
+    return secret | {path.rsplit(".", 1)[-1] for path in paths if path}
 
 
 def masked_paths(
@@ -132,11 +147,16 @@ def masked_names(names: Collection[str], schema: Schema) -> set[str]:
 
 
 def masked_sentence(text: str | None, names: Collection[str]) -> str:
-    """An error's sentence without the value of a masked field."""
-    match = _TELLS.match(text or "")
-    if match and (match["field"] in names or SENSITIVE.search(match["field"])):
-        return f"{match['field']} is {MASK}{match['rest']}"
-    return text or ""
+    """An error's sentence, or one without the value when it is about a field that is not for everybody.
+
+    Sentences repeat values in many ways, so the whole of it is left out rather than a part.
+    """
+    text = text or ""
+    if text.startswith("The field ") and " is missing." in text:
+        return text
+    about = {word for match in _ABOUT.finditer(text) for part in match.groups("") for word in _WORD.findall(part)}
+    secret = set(_WORD.findall(text)) & set(names) | {word for word in about if SENSITIVE.search(word)}
+    return f"The value of {min(secret)} is not accepted. It is masked; a reveal shows the reason." if secret else text
 
 
 def with_shown_error(rows: Iterable[Any]) -> Iterator[Any]:

@@ -10,8 +10,10 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from governance.models import Entity
 from hub.common.api import KeysetPagination
@@ -41,6 +43,36 @@ def secrets_of(user: Any) -> dict[int, frozenset[str]]:
     return payloads.secret_by_sync(queries.syncs_for(user, SEE))
 
 
+class LedgerPagination(BasePagination):
+    """Pages by the number of the transaction, by the same reading as the pages of the hub."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        self.request, self.page = request, ledger_search.page(view.asked(), request._request)
+        return self.page.rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self._url("after"), "previous": self._url("before"), "results": data})
+
+    def _url(self, way: str) -> str | None:
+        number = self.page.older if way == "after" else self.page.newer
+        if not number:
+            return None
+        url = remove_query_param(self.request.build_absolute_uri(), "before" if way == "after" else "after")
+        found: str = replace_query_param(url, way, number)
+        return found
+
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        link = {"type": "string", "nullable": True, "format": "uri"}
+        properties = {"next": link, "previous": link, "results": schema}
+        return {"type": "object", "required": ["results"], "properties": properties}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": words}
+            for name, words in (("after", "Older than this number."), ("before", "Newer."), ("size", "50, 100 or 200."))
+        ]
+
+
 @extend_schema_view(
     list=extend_schema(
         parameters=[
@@ -63,10 +95,12 @@ class TransactionViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, views
     queryset = Transaction.objects.none()
     lookup_value_regex = "[0-9]+"
 
-    def get_queryset(self) -> QuerySet[Transaction]:
-        return self._asked().rows()
+    pagination_class: Any = LedgerPagination
 
-    def _asked(self) -> LedgerFilter:
+    def get_queryset(self) -> QuerySet[Transaction]:
+        return self.asked().rows()
+
+    def asked(self) -> LedgerFilter:
         asked = self.request.query_params
         run = asked.get("run", "")
         return LedgerFilter(
@@ -97,10 +131,6 @@ class TransactionViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, views
             context["secret"] = secrets_of(self.request.user)
             context["slugs"] = dict(Sync.objects.values_list("pk", "slug"))
         return context
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with ledger_search.bounded():
-            return super().list(request, *args, **kwargs)
 
     @extend_schema(responses=TransactionDetailSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

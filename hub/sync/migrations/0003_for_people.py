@@ -1,16 +1,12 @@
-"""What the pages ask for: the ledger by sync and by external id, deliveries by target id and in trouble; decisions of people;
-and partitions that nobody can write behind the ledger's back.
+"""What the pages ask for: rejected records by external id, what is in trouble; decisions of people; closed partitions.
 
-Partial indexes cost nothing on the way of a record that passes; the one by sync is the price of reading 10 million rows by
-sync without a scan.
+The indexes are partial or on small tables: they cost nothing on the way of a record that passes.
 """
 
 from django.db import migrations
 
 SQL = """
-create index sync_transaction_sync on sync_transaction (sync_id, id);
 create index sync_transaction_external on sync_transaction (external_id, id) where record_id is null;
-create index sync_delivery_target_ref on sync_delivery using hash (target_ref) where target_ref is not null;
 create index sync_delivery_in_trouble on sync_delivery (next_at, sync_id, record_id)
   where state in (2, 3, 4, 5) or (state = 1 and attempts > 0);
 create index sync_heldrecord_newest on sync_heldrecord (last_at, sync_id, external_id);
@@ -77,7 +73,7 @@ end $$;
 UNDO = """
 drop function sync_append_decision(
   bigint, bigint, text, text, smallint, integer, text, text, text, numeric, text, bigint);
-drop index sync_heldrecord_newest, sync_delivery_in_trouble, sync_delivery_target_ref, sync_transaction_external, sync_transaction_sync;
+drop index sync_heldrecord_newest, sync_delivery_in_trouble, sync_transaction_external;
 """
 
 

@@ -81,8 +81,8 @@ def filtered(request: HttpRequest, bar: FilterBar, permission: str) -> QuerySet[
         "sync__mapping__entity", "sync__mapping__stream__connection__system", "record"
     )
     seen = queries.sync_ids_for(me(request), permission)
-    if seen is not None:
-        rows = rows.filter(sync_id__in=seen)
+    outbound = Sync.objects.filter(mapping__direction="out").values_list("pk", flat=True)
+    rows = rows.filter(sync_id__in=[pk for pk in outbound if seen is None or pk in seen])
     if slug := bar.get("sync"):
         rows = rows.filter(sync_id__in=list(Sync.objects.filter(slug=slug).values_list("pk", flat=True)))
     if code := bar.get("code"):

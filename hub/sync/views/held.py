@@ -122,7 +122,7 @@ def _detail(request: HttpRequest, held: HeldRecord, *, revealed: bool) -> dict[s
         contract__entity=held.sync.entity, status=ContractVersion.Status.ACTIVE
     ).first()
     masked = payloads.masked_paths(held.body, held.sync, mapping=mapping, contract=contract)
-    secret = payloads.classified(contract.schema) if contract else frozenset()
+    secret = payloads.secret_by_sync([held.sync])[held.sync_id]
     return {
         "held": held,
         "sync": held.sync,

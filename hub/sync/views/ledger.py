@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from governance.models import ContractVersion, Entity
 from hub.common.display import MASK
 from hub.common.errors import ConfigError
-from hub.common.exports import CHUNK, Column, export_response
+from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.lists import KeysetPage
 from hub.common.permissions import requires
@@ -128,9 +128,9 @@ def with_syncs(rows: Sequence[Transaction]) -> list[tuple[Transaction, Sync | No
 
 
 def _exported(asked: LedgerFilter, syncs: Iterable[Sync]) -> Iterator[Transaction]:
-    """All rows, newest first, read in chunks; the sentence of an error comes without masked values."""
+    """All rows, newest first; the sentence of an error comes without masked values."""
     secret = payloads.secret_by_sync(syncs)
-    for row in asked.rows().order_by("-pk").iterator(chunk_size=CHUNK):
+    for row in ledger_search.stream(asked):
         row.shown_error = payloads.masked_sentence(row.error_detail, secret.get(row.sync_id, ()))  # type: ignore[attr-defined]
         yield row
 
@@ -202,10 +202,10 @@ def _contents(
     masked = payloads.masked_paths(payload, sync, mapping=mapping, contract=contract)
     names = {c.field for c in changes} | set(row.changed or ())
     secret = payloads.masked_names(names, contract.schema) if contract and sync.direction == "in" else set(masked)
-    classes = payloads.classified(contract.schema) if contract else frozenset()
+    secret |= set(payloads.sensitive_paths(dict.fromkeys(names)))
     return {
         "payload": payload,
         "masked": masked,
-        "changes": payloads.masked_changes(changes, secret | set(payloads.sensitive_paths(dict.fromkeys(names)))),
-        "detail": payloads.masked_sentence(row.error_detail, secret | classes),
+        "changes": payloads.masked_changes(changes, secret),
+        "detail": payloads.masked_sentence(row.error_detail, payloads.secret_by_sync([sync])[sync.pk]),
     }
