@@ -87,7 +87,8 @@ def documents(drop: FakeSftp) -> list[dict[str, Any]]:
          "config": database, "secrets": {"password": parts.password or "-"}, "allowed_networks": loopback},
         {"kind": "Connection", "slug": "legacy-drop", "name": "Drop", "system": "legacy",
          "config": {"declaration": files}, "secrets": {"password": PASSWORD}, "allowed_networks": loopback},
-        {"kind": "Stream", "slug": "legacy-proj", "name": "legacy.proj", "connection": "legacy-db", "key": ["pcode"], "cursor": "upd"},
+        {"kind": "Stream", "slug": "legacy-proj", "name": "legacy.proj", "connection": "legacy-db",
+         "key": ["pcode"], "cursor": "upd"},
         {"kind": "Stream", "slug": "legacy-hours", "name": "hours", "connection": "legacy-drop", "key": ["line"]},
         {"kind": "Entity", "slug": "l_project", "name": "Project", "domain": "project-wbs"},
         {"kind": "Contract", "slug": "l_project", "name": "Project", "entity": "l_project", "schema": {
