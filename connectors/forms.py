@@ -49,7 +49,7 @@ class ConnectionForm(SignInForm):
         help_text="Whose roles may see and change it.",
     )
     owner = forms.ModelChoiceField(
-        User.objects.none(), required=False, empty_label="Nobody", help_text="Is told when it fails."
+        User.objects.none(), required=False, empty_label="Nobody", help_text="The person to ask when it fails."
     )
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 

@@ -79,8 +79,17 @@ def offer(key: str) -> Offer | None:
 
 def offer_of(connection: Connection) -> Offer:
     """The kind of a stored connection; one that is no longer in the catalogue keeps its name."""
-    key = f"{CATALOGUE}:{connection.catalogue}" if connection.catalogue else f"{PROTOCOL}:{connection.protocol}"
+    key = key_of(connection.catalogue, connection.protocol)
     return offer(key) or Offer(key, connection.catalogue or connection.protocol, "no longer in the catalogue")
+
+
+def key_of(catalogue: str, protocol: str) -> str:
+    return f"{CATALOGUE}:{catalogue}" if catalogue else f"{PROTOCOL}:{protocol}"
+
+
+def labels() -> dict[str, str]:
+    """The name of each kind by its key, for lists."""
+    return {each.key: each.label for each in offers()}
 
 
 def groups(text: str = "") -> list[tuple[str, list[Offer]]]:
@@ -96,6 +105,5 @@ def groups(text: str = "") -> list[tuple[str, list[Offer]]]:
 
 def kind_choices(connections: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """(key, label) of the kinds that are in use, for a filter; takes (catalogue, protocol) pairs."""
-    keys = {f"{CATALOGUE}:{name}" if name else f"{PROTOCOL}:{protocol}" for name, protocol in connections}
-    labels = {each.key: each.label for each in offers()}
-    return sorted(((key, labels.get(key, key.partition(":")[2])) for key in keys), key=lambda pair: pair[1].lower())
+    keys, known = {key_of(*pair) for pair in connections}, labels()
+    return sorted(((key, known.get(key, key.partition(":")[2])) for key in keys), key=lambda pair: pair[1].lower())

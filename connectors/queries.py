@@ -167,8 +167,10 @@ def system_of_kind(catalogue: str) -> System | None:
 def declared_time_zone(catalogue: str) -> str:
     """The zone that a declaration of the catalogue states, UTC where it leaves that to the connection."""
     declaration = registry.catalogue().get(catalogue)
-    zone = declaration.time_zone if declaration else ""
-    return zone if is_time_zone(zone) else "UTC"
+    if declaration is None:
+        return "UTC"
+    declared = declaration.config.get("time_zone", {}).get("default") or declaration.time_zone
+    return str(declared) if is_time_zone(str(declared)) else "UTC"
 
 
 # --- history --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from hub.common.records import CheckStep, FieldInfo, Record, StreamInfo, StreamS
 from hub.common.registry import Document
 
 SAMPLE_SIZE = 5
+# Columns of a connection that its connector finds in `config`.
+OVERLAID = frozenset({"time_zone", "allowed_networks"})
 # Words of the pages' own addresses: a connection or stream of this name could not be reached.
 RESERVED_SLUGS = frozenset({"new", "systems", "streams", "declarations"})
 
@@ -99,9 +101,13 @@ def declaration_of(connection: Connection) -> catalog.Declaration | None:
 
 
 def spec_fields(*, catalogue: str, protocol: str, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The form fields of a kind of connection: the declaration's own, else the protocol's."""
+    """The form fields of a kind of connection: the declaration's own, else the protocol's.
+
+    Without what every connection has anyway and lays over its config.
+    """
     declaration = find_declaration(catalogue, config)
-    return declaration.fields() if declaration else registry.protocols()[protocol].spec()
+    found = declaration.fields() if declaration else registry.protocols()[protocol].spec()
+    return {name: field for name, field in found.items() if name not in OVERLAID}
 
 
 def protocol_of(document: Document) -> str:

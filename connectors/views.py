@@ -54,10 +54,10 @@ def connection_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
     rows = _filtered(everything, bar)
     if fmt:
         return export_response(rows.order_by("name", "pk"), COLUMNS, fmt, name="connections")
-    page = paginate(rows, request, order=("name",))
+    page, labels = paginate(rows, request, order=("name",)), gallery.labels()
     context = {
         "page": page,
-        "rows": [_row(found) for found in page],
+        "rows": [_row(found, labels) for found in page],
         "bar": bar,
         "totals": queries.totals(everything),
         "failing": queries.with_health(everything, "failing").order_by("-checked_at").first(),
@@ -85,12 +85,13 @@ def _filtered(rows: Any, bar: FilterBar) -> Any:
     return queries.matching(rows, bar.text) if bar.text else rows
 
 
-def _row(found: Connection) -> dict[str, Any]:
+def _row(found: Connection, labels: Mapping[str, str]) -> dict[str, Any]:
+    key = gallery.key_of(found.catalogue, found.protocol)
     return {
         "connection": found,
         "initials": gallery.initials(found.system.name),
         "health": queries.health(found),
-        "kind": gallery.offer_of(found).label,
+        "kind": labels.get(key, found.catalogue or found.protocol),
         "signed_in_as": queries.signed_in_as(found),
     }
 

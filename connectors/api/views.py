@@ -90,7 +90,7 @@ class ConnectionViewSet(Scoped):
         saved = serializer.save()
         serializer.instance = self.get_queryset().get(pk=saved.pk)
 
-    @extend_schema(request=AccountSerializer, responses=TestResultSerializer)
+    @extend_schema(operation_id="connections_test_values", request=AccountSerializer, responses=TestResultSerializer)
     @action(methods=["post"], detail=False, url_path="test", serializer_class=AccountSerializer)
     def test_values(self, request: Request) -> Response:
         """Test an account before it is stored. Takes at most five seconds; nothing is kept.

@@ -65,6 +65,12 @@ def test_choosing_a_kind_draws_its_own_fields(admin: Client) -> None:
     assert 'value="acme-time"' in page, "a short name is suggested"
 
 
+@pytest.mark.parametrize("protocol", ["sql", "files"])
+def test_a_time_zone_is_asked_for_once(admin: Client, protocol: str) -> None:
+    page = page_of(admin.get(f"/connections/new/?kind=protocol:{protocol}"))
+    assert page.count(">Time zone") == 1
+
+
 def test_htmx_gets_the_form_alone(admin: Client) -> None:
     page = page_of(admin.get(NEW, headers={"HX-Request": "true", "HX-Target": "wizard"}))
     assert "<html" not in page
@@ -362,3 +368,15 @@ def test_a_kind_that_left_the_catalogue_can_still_be_named(
     found = Connection.objects.get()
     assert (found.name, found.secrets) == ("Old one", {"token": TOKEN})
     assert found.config["site"]
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [({"host": "db.other.example"}, True), ({"user": "somebody"}, True), ({"port": 6543}, True), ({}, False)],
+)
+def test_a_database_password_stays_with_its_host_and_user(
+    make_connection: Any, change: dict[str, Any], moved: bool
+) -> None:
+    config = {"dialect": "postgresql", "host": "db.example", "port": 5432, "database": "erp", "user": "hub"}
+    made = make_connection(catalogue="", protocol="sql", config=config, secrets={"password": "s3cret-word"})
+    assert custody.is_moved(made, {**config, **change}) is moved
