@@ -129,8 +129,13 @@ class Supervisor:
         return True
 
     def _load_demo(self) -> None:
-        if self._launch_simulators():
+        """A demo firm that cannot be loaded is a pity, not a reason to stop the hub."""
+        if not self._launch_simulators():
+            return
+        try:
             self._manage("demo", "load")
+        except ConfigError as error:
+            print(f"{error} The hub runs without the demo firm.", file=sys.stderr)
 
     def _watch(self) -> None:
         while not self.stopping.wait(RESTART_PAUSE_SECONDS):
