@@ -18,6 +18,13 @@ from hub.common.htmx import redirect_to, render_page
 from hub.common.permissions import requires
 
 EDIT = "contracts.edit"
+# What happens to a mapping that still fills a field which its contract no longer knows.
+_EFFECTS: dict[str, str] = {
+    Contract.Mode.EVOLVE: "Mappings go on filling the field, unchecked, because this contract keeps unknown fields.",
+    Contract.Mode.FREEZE: "Syncs whose mapping fills the field stop, because this contract refuses unknown fields.",
+    Contract.Mode.DISCARD_ROW: "What mappings put into the field is dropped from now on.",
+    Contract.Mode.DISCARD_VALUE: "What mappings put into the field is dropped from now on.",
+}
 
 
 @requires(EDIT)
@@ -65,7 +72,8 @@ def field_edit(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 def field_remove(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Asks first; what records already hold stays in them."""
     entity, version = _with_field(request, slug, name)
-    context: dict[str, Any] = {"entity": entity, "version": version, "name": name}
+    effect = _EFFECTS[version.contract.mode]
+    context: dict[str, Any] = {"entity": entity, "version": version, "name": name, "effect": effect}
     if request.method == "POST":
         try:
             seen = request.POST.get("seen", "")

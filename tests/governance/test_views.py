@@ -359,7 +359,9 @@ def test_a_key_field_stays_required(edit: Client) -> None:
 
 def test_a_field_is_removed_after_asking(edit: Client) -> None:
     path = "/contracts/project/fields/region/remove/"
-    assert "Remove region from Project?" in text(edit.get(path))
+    page = text(edit.get(path))
+    assert "Remove region from Project?" in page
+    assert "What mappings put into the field is dropped from now on." in page
     response = edit.post(path, {"seen": 1}, follow=True)
     assert "The field region is no longer part of the contract." in text(response)
     assert "region" not in ContractVersion.objects.get(contract__slug="project", status="active").schema["properties"]

@@ -25,7 +25,7 @@ def entities(domains: Any) -> dict[str, Entity]:
 
 @pytest.fixture
 def resources(entities: dict[str, Entity]) -> list[CanonicalRecord]:
-    bodies = [example("resource", employee_number=f"{n:06}", given_name=f"Person {n}") for n in range(42, 72)]
+    bodies = [example("resource", employee_number=f"{n:06}", name=f"Person {n}") for n in range(42, 72)]
     return put(entities["resource"], bodies, stream("hris", "employees"), ids=[str(n) for n in range(4242, 4272)])
 
 
@@ -46,9 +46,9 @@ def test_records_are_listed_by_key_and_pages(olga: Any, resources: Any) -> None:
 
 def test_masked_values_are_left_out_and_named(olga: Any, resources: Any) -> None:
     row = call(olga).get("/api/v1/records/resource/").json()["results"][0]
-    assert row["masked"] == ["cost_rate", "hire_date", "login", "termination_date"]
+    assert row["masked"] == ["bill_rate", "cost_rate", "hire_date", "login", "termination_date"]
     assert not set(row["body"]) & set(row["masked"])
-    assert row["body"]["given_name"] == "Person 42"
+    assert row["body"]["name"] == "Person 42"
 
 
 @pytest.mark.parametrize(

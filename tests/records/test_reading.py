@@ -35,7 +35,13 @@ def test_classified_values_are_masked(resource: CanonicalRecord) -> None:
     fields = shown(resource)
     assert (fields["cost_rate"].is_masked, fields["cost_rate"].value) == (True, None)
     assert (fields["given_name"].is_masked, fields["given_name"].value) == (False, "Imani")
-    assert Described(resource.entity).masked(resource.body) == {"cost_rate", "hire_date", "termination_date", "login"}
+    assert Described(resource.entity).masked(resource.body) == {
+        "bill_rate",
+        "cost_rate",
+        "hire_date",
+        "termination_date",
+        "login",
+    }
 
 
 def test_revealed_values_are_shown(resource: CanonicalRecord) -> None:
@@ -71,7 +77,7 @@ def test_what_no_contract_ever_described_is_secret(entities: dict[str, Entity]) 
 
 
 def test_fields_come_in_the_order_of_the_contract(resource: CanonicalRecord) -> None:
-    assert list(shown(resource))[:4] == ["employee_number", "type", "given_name", "family_name"]
+    assert list(shown(resource))[:4] == ["employee_number", "type", "name", "given_name"]
 
 
 def test_each_field_names_its_system(resource: CanonicalRecord) -> None:

@@ -194,13 +194,13 @@ def test_revealing_shows_the_values_and_is_kept(
     heard: list[dict[str, Any]] = []
     monkeypatch.setitem(facts._subscribers, "payload_revealed", [lambda **details: heard.append(details)])
     client = browse(audra)
-    assert "Reveal 4 masked values" in text(client.get(f"/records/resource/{resource.pk}/"))
+    assert "Reveal 5 masked values" in text(client.get(f"/records/resource/{resource.pk}/"))
     page = text(client.post(f"/records/resource/{resource.pk}/reveal/"))
     assert "68.00" in page
     assert "1 Sep 2021" in page
     kept = Reveal.objects.get()
     assert (kept.record, kept.by) == (resource, audra)
-    assert kept.fields == ["cost_rate", "hire_date", "login", "termination_date"]
+    assert kept.fields == ["bill_rate", "cost_rate", "hire_date", "login", "termination_date"]
     assert heard == [{"record": resource, "fields": kept.fields, "by": audra}]
 
 
