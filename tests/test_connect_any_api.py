@@ -172,7 +172,11 @@ entity: ticket
 rules:
   - {{target: code, source: ref}}
   - {{target: subject, source: head.subject}}
-  - {{target: hours, source: mins, convert: [{{fn: minutes_to_hours, args: {{digits: 2, rounding: half_up}}}}], type: decimal, digits: 2}}
+  - target: hours
+    source: mins
+    convert: [{{fn: minutes_to_hours, args: {{digits: 2, rounding: half_up}}}}]
+    type: decimal
+    digits: 2
 ---
 kind: Mapping
 slug: acme-jobs-out
