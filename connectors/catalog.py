@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,8 +64,8 @@ class Catalogue:
 
 
 def validate(data: Any, lines: Mapping[tuple[str | int, ...], int] | None = None) -> list[Problem]:
-    """What is wrong with a declaration that is already parsed; `lines` gives the line of each path."""
-    return find_problems(data, lines or {})
+    """What is wrong with a declaration; `lines` gives the line of each path. YAML text is parsed first."""
+    return validate_text(data) if isinstance(data, str) else find_problems(data, lines or {})
 
 
 def validate_text(text: str, *, where: str = "") -> list[Problem]:
@@ -151,7 +152,7 @@ def _build(data: dict[str, Any], source: str) -> Declaration:
 
 
 def _form_fields(config: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    ordered = sorted(config.items(), key=lambda item: item[1].get("order", 0))
+    ordered = sorted(config.items(), key=lambda item: item[1].get("order", math.inf))
     return {name: MappingProxyType(_form_field(field)) for name, field in ordered}
 
 

@@ -109,6 +109,7 @@ def _streams(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield from _paging((*path, "paging"), stream.get("paging"))
         yield from _operations(path, stream, data["protocol"])
         yield from _parents(path, name, data["streams"])
+        yield from _csv((*path, "csv"), stream.get("csv", data.get("defaults", {}).get("csv", {})))
 
 
 def _source(path: Path, stream: dict[str, Any], protocol: str) -> Iterator[tuple[Path, str]]:
@@ -143,6 +144,11 @@ def _operations(path: Path, stream: dict[str, Any], protocol: str) -> Iterator[t
             yield (*here, "batch"), "`match` by key or index needs `key`: where a result names its item."
     if stream.get("find") is not None and target and target not in stream["find"]:
         yield (*path, "find"), f"`{target}` is missing."
+
+
+def _csv(path: Path, section: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    if section.get("header") is False and "columns" not in section:
+        yield path, "Without a header, `columns` must name the columns."
 
 
 def _sends_idempotency_key(operation: dict[str, Any]) -> bool:

@@ -28,8 +28,22 @@ def _validator() -> jsonschema_rs.Validator:
 
 
 def schema_problems(data: Any) -> Iterator[tuple[Path, str]]:
-    for error in _validator().iter_errors(data):
+    odd = list(_odd_names(data, ()))
+    yield from odd
+    for error in () if odd else _validator().iter_errors(data):
         yield from _sentences(error, tuple(error.instance_path))
+
+
+def _odd_names(data: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Names that YAML takes for numbers or nothing."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if not isinstance(name, str):
+                yield (*path, str(name)), f"The name {name} is not a text here: write it in quotes."
+            yield from _odd_names(value, (*path, str(name)))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _odd_names(value, (*path, index))
 
 
 def _sentences(error: jsonschema_rs.ValidationError, path: Path) -> Iterator[tuple[Path, str]]:

@@ -160,7 +160,25 @@ def _read_value(name: str, field: Mapping[str, Any], value: Any) -> Any:
         raise ConfigError(
             f"{field['title']} may not be {value!r}.", where=name, fix=f"It must match {field['pattern']}."
         )
+    wrong = _format_problem(field["format"], str(value))
+    if wrong:
+        raise ConfigError(f"{field['title']} may not be {value!r}.", where=name, fix=wrong)
     return value
+
+
+def _format_problem(form: str, value: str) -> str:
+    """What a value of a format must look like, empty text when it does."""
+    if form == "uri" and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
+        return "Write it as https://name/path."
+    if form == "hostname" and not re.fullmatch(r"[\w.-]+|\[?[0-9A-Fa-f:.]+\]?", value):
+        return "Write the name alone, such as db.example.com."
+    if form == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        return "Write it as name@example.com."
+    if form == "date" and not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return "Write it as 2026-12-31."
+    if form == "time-zone" and not is_time_zone(value):
+        return "Write it as Europe/London."
+    return ""
 
 
 def _typed(name: str, field: Mapping[str, Any], value: Any) -> Any:

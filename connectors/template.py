@@ -17,7 +17,7 @@ from connectors.paths import get
 from hub.common.errors import ConfigError
 
 _TOKEN = re.compile(r"\$(?:\$(?=\{)|\{([^{}]*)\})")
-_REFERENCE = re.compile(r'[A-Za-z_][\w-]*(?:\.(?:"[^"]*"|[^.|"\s]+))*(?:\|[a-z0-9_]+)*')
+_REFERENCE = re.compile(r'[A-Za-z_][\w-]*(?:\.(?:"[^"]*"|[\w@#*-]+))*(?:\|[a-z0-9_]+)*')
 
 
 class Missing:

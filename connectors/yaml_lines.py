@@ -34,13 +34,10 @@ def read_yaml(text: str, *, where: str = "") -> tuple[Any, dict[Path, int]]:
     """The data of a document and the line (from 1) of each path; raises ConfigError with the line."""
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"The file is longer than {MAX_CHARACTERS:,} characters.", where=where, fix="Split it.")
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            raise ConfigError("The file is empty.", where=where, fix="Start with `name:` and `label:`.")
-        lines = dict(_walk(node, (), where, [0]))
-        return loader.construct_document(node), lines
+        return _read(_Loader(text), where)
+    except RecursionError:
+        raise ConfigError("The file is nested too deeply.", where=where, fix="Flatten it.") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = (error.problem or "it cannot be read").rstrip(".")
@@ -48,7 +45,17 @@ def read_yaml(text: str, *, where: str = "") -> tuple[Any, dict[Path, int]]:
             f"The file is not YAML: {problem}.", where=f"{where}:{line}", fix="Check the indent."
         ) from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"The file is not YAML: {error}.", where=where) from error
+        words = str(error).splitlines()[0]
+        raise ConfigError(f"The file is not YAML: {words}.", where=where, fix="Remove odd characters.") from error
+
+
+def _read(loader: _Loader, where: str) -> tuple[Any, dict[Path, int]]:
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise ConfigError("The file is empty.", where=where, fix="Start with `name:` and `label:`.")
+        lines = dict(_walk(node, (), where, [0]))
+        return loader.construct_document(node), lines
     finally:
         loader.dispose()
 
