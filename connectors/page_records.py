@@ -28,7 +28,8 @@ class RecordReader:
     ) -> None:
         declared = (name for name, field in fields.items() if _kind(field) in ("string", "decimal"))
         exact = dict.fromkeys((*key, *declared))
-        self._exact = tuple(exact)
+        self._flat = tuple(parts[0] for parts in map(split_path, exact) if len(parts) == 1)
+        self._nested = tuple(path for path in exact if len(split_path(path)) > 1)
         self._max_bytes = max_bytes
 
     def read(
@@ -43,7 +44,11 @@ class RecordReader:
             if error:
                 bad.append(BadRecord(position, error, raw_text(item)))
                 continue
-            for path in self._exact:
+            for name in self._flat:
+                value = item.get(name)
+                if value.__class__ is not str and value is not None:
+                    item[name] = exact_text(value)
+            for path in self._nested:
                 _make_exact(item, path)
             records.append(item)
         return records, bad
@@ -102,9 +107,12 @@ def raw_text(item: Any) -> str:
 
 def exact_text(value: Any) -> Any:
     """A number or truth value as its exact text; everything else as it is."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return number_text(value) if isinstance(value, int | float) else value
+    kind = value.__class__
+    if kind is int:
+        return str(value)
+    if kind is float:
+        return number_text(value)
+    return ("true" if value else "false") if kind is bool else value
 
 
 def _make_exact(record: Record, path: str) -> None:
