@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-import jsonschema_rs
 import orjson
 from django import forms
 from django.core.exceptions import ValidationError
@@ -15,10 +14,10 @@ from connectors import queries
 from connectors.form_fields import SuggestInput
 from connectors.forms import check_slug
 from connectors.models import Stream
+from hub.common.json_schemas import schema_error
 from hub.common.records import StreamInfo
 
 MAX_PAGE_SIZE = 50_000
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class StreamForm(forms.Form):
@@ -120,23 +119,9 @@ def read_schema(text: str) -> dict[str, Any]:
 
 def check_schema(schema: Any) -> None:
     """Raises ValidationError when this is no JSON Schema (2020-12), or one that needs another document."""
-    if not isinstance(schema, dict):
-        raise ValidationError('A schema is a JSON object, such as {"type": "object", "required": ["id"]}.')
-    if schema.get("$schema", DRAFT) != DRAFT:
-        raise ValidationError(f"Only schemas of {DRAFT} are understood.")
-    try:
-        jsonschema_rs.meta.validate(schema)
-        jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
-    except jsonschema_rs.ValidationError as error:
-        place = "/".join(map(str, error.instance_path))
-        raise ValidationError(f"This is not a JSON Schema: {error.message} (at /{place}).") from None
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        raise ValidationError(f"This is not a JSON Schema: {error}") from None
-
-
-def _refuse(uri: str) -> NoReturn:
-    """A schema must not make the hub fetch addresses."""
-    raise ValueError(f"it refers to another document, {uri}, which is not fetched. Write the part here.")
+    if found := schema_error(schema):
+        place, sentence = found
+        raise ValidationError(f"{sentence} (at {place})" if place else sentence)
 
 
 class SourceSchemaForm(forms.Form):

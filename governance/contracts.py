@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import jsonschema_rs
-
 from governance.schemas import Markers, Schema, markers_of
 from hub.common.errors import RecordError
+from hub.common.json_schemas import validator
 from hub.common.money import CURRENCY_DIGITS
 
 SHOWN = 60
@@ -44,7 +43,7 @@ class ContractCheck:
         self.schema = schema
         self.markers: Markers = markers_of(schema)
         self._compiled = portable_schema(schema)
-        self._validator = jsonschema_rs.validator_for(self._compiled, validate_formats=True)
+        self._validator = validator(self._compiled, validate_formats=True)
         self.passes = self._validator.is_valid
 
     def explain(self, body: dict[str, Any]) -> list[RecordError]:

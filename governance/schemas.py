@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema_rs
+from hub.common.json_schemas import schema_error
 
 Schema = dict[str, Any]
 
@@ -173,12 +173,8 @@ def rules_of(schema: Schema) -> list[str]:
 
 def schema_problems(schema: Any) -> list[tuple[str, str]]:
     """(path, sentence) for everything that makes a schema unusable as a contract; empty when it is sound."""
-    if not isinstance(schema, dict):
-        return [("", "A contract's schema is a JSON object.")]
-    try:
-        jsonschema_rs.meta.validate(schema)
-    except jsonschema_rs.ValidationError as error:
-        return [(".".join(map(str, error.instance_path)), f"This is not JSON Schema 2020-12: {error.message}.")]
+    if error := schema_error(schema):
+        return [error]
     return list(_marker_problems(schema))
 
 

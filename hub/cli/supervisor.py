@@ -176,7 +176,8 @@ class Supervisor:
         wanted = _fingerprint(ROOT / "static")
         if not mark.exists() or mark.read_text() != wanted:
             self._manage("collectstatic", "--no-input", "--verbosity", "0")
-            mark.write_text(wanted)
+            if not self.stopping.is_set():
+                mark.write_text(wanted)
 
     def _welcome(self) -> None:
         """Say where to go as soon as the web answers; the demo firm loads behind it."""
