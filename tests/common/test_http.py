@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import ipaddress
 import itertools
 import socket
+import ssl
 import time
 import tracemalloc
 import zlib
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from hub.common.egress import checked_addresses, guarded_socket_address, why_closed
 from hub.common.errors import ConfigError, PermanentError, TransientError
 from hub.common.http import HttpClient, NoAnswer, Redactor
 from hub.common.wire import parse_url
-from tests.fakes.http import Answer, serve
+from tests.fakes.http import Answer, FakeServer, serve
 
 LOOPBACK = ["127.0.0.0/8"]
 
@@ -267,3 +273,59 @@ def test_secrets_are_masked_in_every_form():
     redact = Redactor(["s3cr/et key", "abc"])
     text = redact("plain s3cr/et key, quoted s3cr%2Fet%20key, basic czNjci9ldCBrZXk, short abc")
     assert text == "plain •••, quoted •••, basic •••, short abc"
+
+
+# --- TLS -----------------------------------------------------------------------------------------------------------
+
+
+def self_signed(folder, name):
+    """A certificate for `name` that no authority signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    today = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today)
+        .not_valid_after(today + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(pem)
+    path = folder / "certificate.pem"
+    path.write_bytes(text)
+    return path
+
+
+@pytest.fixture
+def secure_server(tmp_path, monkeypatch):
+    """(port, server names that clients asked for, certificate) of a TLS server called erp.example.com."""
+    path = self_signed(tmp_path, "erp.example.com")
+    asked = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    context.sni_callback = lambda connection, name, context: asked.append(name)
+    server = FakeServer(lambda request: {"host": request.headers["host"]}, tls=context)
+    local = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: local)
+    yield int(server.url.rpartition(":")[2]), asked, path
+    server.close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(client, secure_server):
+    port, *_ = secure_server
+    with pytest.raises(ConfigError, match="self-signed certificate") as caught:
+        client.send("GET", f"https://erp.example.com:{port}/")
+    assert caught.value.code == "TLS"
+
+
+def test_the_name_is_kept_although_the_address_is_used(client, secure_server, monkeypatch):
+    port, asked, path = secure_server
+    trusting = ssl.create_default_context(cafile=path)
+    monkeypatch.setattr(client._pool, "_ssl_context", trusting)
+    answer = client.send("GET", f"https://erp.example.com:{port}/")
+    assert answer.body == f'{{"host": "erp.example.com:{port}"}}'.encode()
+    assert asked == ["erp.example.com"]
+    with pytest.raises(ConfigError, match=r"(?i)hostname mismatch"):
+        client.send("GET", f"https://other.example.com:{port}/")
