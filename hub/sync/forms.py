@@ -133,7 +133,7 @@ class ConditionForm(forms.Form):
 def condition_rows(
     mapping: Mapping | None, *, data: Any = None, only_when: MappingOf[str, list[Any]] | None = None, extra: int = 0
 ) -> list[ConditionForm]:
-    """The rows of the form: as sent when there is `data`, else as stored; empty for a sync that reads."""
+    """The rows of the form: as sent when there is `data`, else as stored, and `extra` empty ones; none when it reads."""
     if mapping is None or mapping.direction != "out":
         return []
     fields = {field.name: field for field in configure.condition_fields(mapping.entity)}
@@ -144,8 +144,7 @@ def condition_rows(
             _stored_row(number, name, values, fields) for number, (name, values) in enumerate((only_when or {}).items())
         ]
     start = len(rows)
-    wanted = 1 if not rows and data is None else extra
-    return rows + [_row(start + n, fields) for n in range(wanted) if start + n < MAX_CONDITIONS]
+    return rows + [_row(start + n, fields) for n in range(extra) if start + n < MAX_CONDITIONS]
 
 
 def _row_count(data: Any) -> int:
@@ -181,7 +180,7 @@ class ScheduleForm(forms.ModelForm[Schedule]):
         fields = ("cron", "time_zone", "is_active")
         labels: ClassVar = {"cron": "When", "time_zone": "Time zone", "is_active": "In force"}
         help_texts: ClassVar = {
-            "cron": "Minute, hour, day, month, weekday. <code>0 6 * * 1-5</code> is every weekday at 06:00.",
+            "cron": "Minute, hour, day, month, weekday: 0 6 * * 1-5 is every weekday at 06:00.",
             "time_zone": "The wall clock that is meant, right across daylight saving.",
         }
         widgets: ClassVar = {
@@ -204,12 +203,19 @@ class ScheduleForm(forms.ModelForm[Schedule]):
 
 
 class DryRunForm(forms.Form):
-    sample = forms.IntegerField(label="Records", min_value=1, max_value=500, initial=50, required=False)
+    sample = forms.IntegerField(
+        label="Records",
+        min_value=1,
+        max_value=500,
+        initial=50,
+        required=False,
+        widget=forms.NumberInput(attrs={"class": "inp w-m"}),
+    )
     ids = forms.CharField(
         label="Only these",
         required=False,
         max_length=2_000,
-        widget=forms.TextInput(attrs={"placeholder": "ids, separated by commas", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"placeholder": "Only these ids, separated by commas", "autocomplete": "off"}),
     )
 
     def clean_sample(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -74,7 +76,7 @@ def unsure_deliveries(request: HttpRequest) -> list[Need]:
             f"{reverse('sync:delivery_list')}?state=unsure",
             action="Look",
             detail="The target's answer was lost. Look there, then say whether the record arrived.",
-            amount=amounts[0][1] if len(amounts) == 1 else None,
+            amount=Decimal(totals.exact(amounts[0][1]) or 0) if len(amounts) == 1 else None,
             currency=amounts[0][0] if len(amounts) == 1 else "",
             state="unsure",
         )

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from governance.models import Entity
 from hub.accounts.models import User
+from hub.common.money import decimal_text
 from hub.sync import queries
 from hub.sync.models import Delivery, HeldRecord
 from hub.sync.states import HeldState
@@ -46,6 +47,14 @@ def added(*several: Iterable[tuple[str, Decimal]]) -> Amounts:
         for currency, total in pairs:
             found[currency] = found.get(currency, Decimal()) + total
     return sorted(found.items(), key=lambda pair: -abs(pair[1]))
+
+
+def exact(value: Decimal | None) -> str | None:
+    """An amount as plain digits, without the zeros that only its column's scale adds."""
+    if value is None:
+        return None
+    text = decimal_text(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def by_state(rows: QuerySet[Any]) -> list[tuple[int, int]]:

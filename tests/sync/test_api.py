@@ -200,7 +200,7 @@ class TestTrouble:
         firm.hold_one()
         api = client_of(olga)
         (found,) = api.get("/api/v1/held-records/?state=quarantined").json()["results"]
-        assert (found["external_id"], found["amount"], found["state"]) == ("2", "1000.0000", "quarantined")
+        assert (found["external_id"], found["amount"], found["state"]) == ("2", "1000", "quarantined")
         assert api.post(f"/api/v1/held-records/{found['id']}/retry/").json() == {"done": True}
         assert api.post(f"/api/v1/held-records/{found['id']}/retry/").json() == {"done": False}
         assert HeldRecord.objects.get().state == HeldState.RELEASED

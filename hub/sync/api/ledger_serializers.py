@@ -7,15 +7,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.common.money import decimal_text
-from hub.sync import payloads
+from hub.sync import payloads, totals
 from hub.sync.keys import delivery_key, held_key
 from hub.sync.models import Delivery, HeldRecord, Transaction
 from hub.sync.states import DeliveryState, HeldState, Outcome
-
-
-def _amount(value: Any) -> str | None:
-    return None if value is None else decimal_text(value)
 
 
 class _Told(serializers.ModelSerializer[Any]):
@@ -29,7 +24,7 @@ class _Told(serializers.ModelSerializer[Any]):
 
     def get_amount(self, row: Any) -> str | None:
         """A decimal string, exact."""
-        return _amount(row.record.amount if isinstance(row, Delivery) else row.amount)
+        return totals.exact(row.record.amount if isinstance(row, Delivery) else row.amount)
 
 
 class TransactionSerializer(_Told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from hub.common import display
 from hub.common.templatetags.ui import status as status_tag
-from hub.sync import keys, links, run_pages
+from hub.sync import keys, links, run_pages, totals
 from hub.sync.models import Delivery, HeldRecord, Run, Transaction
 from hub.sync.queries import elapsed_seconds
 from hub.sync.states import DeliveryState, HeldState, Outcome
@@ -65,7 +66,7 @@ def held_state(held: HeldRecord) -> SafeString:
 @register.filter
 def took(run: Run) -> str:
     """How long a run took, or how long it has been running."""
-    return display.duration(elapsed_seconds(run, timezone.now() if run.is_active else None))
+    return short(elapsed_seconds(run, timezone.now() if run.is_active else None))
 
 
 @register.filter
@@ -92,8 +93,20 @@ def outcome_name(row: Transaction) -> str:
 
 @register.filter
 def micros(value: int) -> str:
-    """`1.4 ms`, `210 ms`, `3.2 s`."""
-    return display.duration(value / 1e6) if value >= 1_000_000 else f"{value / 1000:.1f} ms"
+    """Microseconds as `1.4 ms`, `3.2 s`."""
+    return f"{value / 1000:.1f} ms" if value < 10_000 else short(value / 1e6)
+
+
+@register.filter
+def short(seconds: float | None) -> str:
+    """A duration that also tells parts of a second: `12 ms`, `4.2 s`, `4 m 01 s`."""
+    return f"{seconds * 1000:.0f} ms" if seconds is not None and 0 <= seconds < 1 else display.duration(seconds)
+
+
+@register.filter
+def exact(value: Decimal | None) -> str | None:
+    """An amount without the zeros that only its column's scale adds."""
+    return totals.exact(value)
 
 
 @register.filter
@@ -129,7 +142,7 @@ def _bar(number: int, name: str, seconds: float, scale: float) -> SafeString:
         '<text x="{}" y="{}" class="dim">{}</text>',
         y + 18, STAGE_WORDS.get(name, name.capitalize()), LABEL, y + 7, round(width, 1),
         "s5" if name in ("waiting for source", "target") else "s1",
-        round(LABEL + width + 8, 1), y + 18, display.duration(seconds),
+        round(LABEL + width + 8, 1), y + 18, short(seconds),
     )  # fmt: skip
 
 
@@ -138,8 +151,5 @@ def _axis(longest: float, scale: float, height: int) -> SafeString:
     return format_html_join(
         "",
         '<path d="M{0} 18V{1}" class="rule"/><text x="{0}" y="12" text-anchor="middle" class="dim">{2}</text>',
-        (
-            (round(LABEL + tick * scale, 1), height, display.duration(tick) if tick else mark_safe("0"))
-            for tick in ticks
-        ),
+        ((round(LABEL + tick * scale, 1), height, short(tick) if tick else mark_safe("0")) for tick in ticks),
     )

@@ -36,7 +36,7 @@ COLUMNS = [
     Column("error_code", "Error code"),
     Column("error", "Error", "shown_error"),
     Column("missing_key", "Waits for"),
-    Column("amount", "Amount", "record.amount"),
+    Column("amount", "Amount", lambda row: totals.exact(row.record.amount)),
     Column("currency", "Currency", "record.currency"),
 ]
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from hub.common.htmx import redirect_to, render_page
 from hub.common.permissions import requires
 from hub.sync import configure, scheduling
-from hub.sync.forms import ScheduleForm, SyncForm, condition_rows, conditions_from, mappings_for
+from hub.sync.forms import ConditionForm, ScheduleForm, SyncForm, condition_rows, conditions_from, mappings_for
 from hub.sync.models import Schedule, Sync
 from hub.sync.previews import Preview, preview
 from hub.sync.views.common import find_sync, me
@@ -29,10 +29,9 @@ def sync_new(request: HttpRequest) -> HttpResponse:
     mapping = _mapping(request)
     if request.method == "POST" and "redraw" not in request.POST:
         return _save(request, Sync(), mapping)
-    sent = request.POST if request.method == "POST" else None
     initial = {name: request.POST.get(name) for name in SyncForm.Meta.fields if name in request.POST}
     form = SyncForm(user=me(request), mapping=mapping, initial=initial | {"mapping": mapping.slug if mapping else ""})
-    return _form_page(request, form, Sync(), mapping, condition_rows(mapping, data=sent, extra=_extra(request)))
+    return _form_page(request, form, Sync(), mapping, _drawn(request, mapping, {}))
 
 
 @requires(GET="syncs.view", POST="syncs.edit")
@@ -42,11 +41,9 @@ def sync_settings(request: HttpRequest, slug: str) -> HttpResponse:
     sync = find_sync(request, slug, "syncs.edit" if request.method == "POST" else "syncs.view")
     if request.method == "POST" and "redraw" not in request.POST:
         return _save(request, sync, sync.mapping)
-    sent = request.POST if request.method == "POST" else None
     initial = {name: request.POST.get(name) for name in SyncForm.Meta.fields if name in request.POST}
     form = SyncForm(user=me(request), mapping=sync.mapping, instance=sync, initial=initial)
-    rows = condition_rows(sync.mapping, data=sent, only_when=sync.only_when, extra=_extra(request))
-    return _form_page(request, form, sync, sync.mapping, rows)
+    return _form_page(request, form, sync, sync.mapping, _drawn(request, sync.mapping, sync.only_when))
 
 
 def _mapping(request: HttpRequest) -> Mapping | None:
@@ -54,8 +51,11 @@ def _mapping(request: HttpRequest) -> Mapping | None:
     return mappings_for(me(request)).filter(slug=slug).first() if slug else None
 
 
-def _extra(request: HttpRequest) -> int:
-    return 1 if request.POST.get("redraw") == "add" else 0
+def _drawn(request: HttpRequest, mapping: Mapping | None, stored: dict[str, list[Any]]) -> list[ConditionForm]:
+    """The rows of conditions to draw: there is always an empty one to begin with, and one more when it is asked for."""
+    sent = request.POST if request.method == "POST" else None
+    rows = condition_rows(mapping, data=sent, only_when=stored, extra=int(request.POST.get("redraw") == "add"))
+    return rows or condition_rows(mapping, extra=1)
 
 
 def _save(request: HttpRequest, sync: Sync, mapping: Mapping | None) -> HttpResponse:

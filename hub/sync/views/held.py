@@ -37,7 +37,7 @@ COLUMNS = [
     Column("error_code", "Error code"),
     Column("error", "Error", "shown_error"),
     Column("missing_key", "Waits for"),
-    Column("amount", "Amount"),
+    Column("amount", "Amount", lambda row: totals.exact(row.amount)),
     Column("currency", "Currency"),
     Column("first_at", "Held since (UTC)"),
     Column("last_at", "Last seen (UTC)"),

@@ -17,7 +17,7 @@ from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.lists import KeysetPage
 from hub.common.permissions import requires
-from hub.sync import ledger_search, payloads, queries, threads
+from hub.sync import ledger_search, payloads, queries, threads, totals
 from hub.sync.ledger_search import LedgerFilter
 from hub.sync.models import Batch, Run, Sync, Transaction
 from hub.sync.moments import SINCE_CHOICES, moment
@@ -40,7 +40,7 @@ COLUMNS = [
     Column("version", "Version"),
     Column("changed", "Changed fields", lambda row: ", ".join(row.changed or ())),
     Column("attempt", "Attempt"),
-    Column("amount", "Amount"),
+    Column("amount", "Amount", lambda row: totals.exact(row.amount)),
     Column("currency", "Currency"),
     Column("error_code", "Error code"),
     Column("error_detail", "Error", "shown_error"),
