@@ -7,7 +7,7 @@ from django.urls import NoReverseMatch, reverse
 PAGES = {
     "connection": "connectors:connection_detail",
     "contract": "governance:contract_fields",
-    "mapping": "mappings:mapping_detail",
+    "mapping": "mappings:editor",
     "record": "records:record",
     "records": "records:record_list",
 }
