@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -38,15 +37,6 @@ def amounts(rows: QuerySet[Any], *, prefix: str = "") -> Amounts:
     found = rows.order_by().filter(**{f"{prefix}amount__isnull": False, f"{prefix}currency__isnull": False})
     sums = found.values_list(f"{prefix}currency").annotate(total=Sum(f"{prefix}amount"))
     return sorted(sums, key=lambda pair: -abs(pair[1]))
-
-
-def added(*several: Iterable[tuple[str, Decimal]]) -> Amounts:
-    """Sums by currency of several lists of sums."""
-    found: dict[str, Decimal] = {}
-    for pairs in several:
-        for currency, total in pairs:
-            found[currency] = found.get(currency, Decimal()) + total
-    return sorted(found.items(), key=lambda pair: -abs(pair[1]))
 
 
 def exact(value: Decimal | None) -> str | None:

@@ -6,7 +6,11 @@ from hub.common import home, nav
 from hub.common.home import Step
 from hub.common.lists import list_urls
 from hub.common.nav import Badge, Entry
-from hub.sync import panels, search, totals
+from hub.sync import (
+    panels,  # noqa: F401 - registers its parts of the first page
+    search,  # noqa: F401 - registers its providers
+    totals,
+)
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
 from hub.sync.views import deliveries, dry_runs, editing, held, ledger, runs, syncs
@@ -96,4 +100,3 @@ home.step(
         is_done=lambda request: Run.objects.exists(),
     )
 )
-__all__ = ["app_name", "panels", "search", "urlpatterns"]
