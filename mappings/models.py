@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from hub.common.encryption import EncryptedJSONField
+
 
 class Mapping(models.Model):
     """How records of a stream become records of an entity (in), or the other way round (out)."""
@@ -59,6 +61,39 @@ class MappingVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mapping.name} v{self.number}"
+
+
+class DraftEdit(models.Model):
+    """One change of a draft: who changed which fields, and the rules before it, which `Undo` puts back."""
+
+    version = models.ForeignKey(MappingVersion, on_delete=models.CASCADE, related_name="edits")
+    before = models.JSONField()
+    targets = models.JSONField(default=list)
+    summary = models.CharField(max_length=300)
+    made_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+class SampleSet(models.Model):
+    """A few source records that one person's editor works with: read once, encrypted, forgotten after an hour.
+
+    `content` is {"records": [{"label", "why", "body"}], "sentence": why they are not real ones, or empty}.
+    """
+
+    mapping = models.ForeignKey(Mapping, on_delete=models.CASCADE, related_name="+")
+    reader = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    content = EncryptedJSONField()
+    read_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mapping", "reader"], name="one_sample_set_per_reader")]
 
 
 class ValueMap(models.Model):

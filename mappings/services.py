@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from connectors.models import Stream
+from governance.models import Entity
 from hub.common import facts
 from hub.common.errors import ConfigError
 from mappings.models import Mapping, MappingVersion, ValueMap, ValueMapEntry
 from mappings.rules import dump_rules, parse_rules
 
 Status = MappingVersion.Status
+
+
+@transaction.atomic
+def create_mapping(*, name: str, slug: str, direction: str, stream: Stream, entity: Entity, by: Any) -> Mapping:
+    """A new mapping with an empty draft. ValidationError for a slug that is taken or no slug."""
+    mapping = Mapping(name=name, slug=slug, direction=direction, stream=stream, entity=entity)
+    mapping.full_clean()
+    mapping.save()
+    edit_draft(mapping=mapping, by=by)
+    return mapping
 
 
 @transaction.atomic
@@ -121,9 +134,12 @@ def _day(value: Any, default: date) -> date:
 
 def _overlaps(source: str, periods: list[tuple[date, date, int]]) -> Iterable[tuple[str, str]]:
     ordered = sorted(periods)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in pairwise(ordered):
         if later[0] <= earlier[1]:
-            yield f"entries.{later[2]}", f"Two entries for {source!r} are valid on {later[0]}: end the first one before."
+            yield (
+                f"entries.{later[2]}",
+                f"Two entries for {source!r} are valid on {later[0]}: end the first one before.",
+            )
 
 
 @transaction.atomic

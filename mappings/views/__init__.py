@@ -1,0 +1,1 @@
+"""Pages of mappings and value maps."""

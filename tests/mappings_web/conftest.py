@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mappings.models import Mapping, ValueMap
+from tests.mappings_web import world
+
+
+@pytest.fixture
+def draft(domains: dict[str, Any]) -> Mapping:
+    """A new mapping with an empty draft."""
+    return world.mapping()
+
+
+@pytest.fixture
+def live(domains: dict[str, Any]) -> Mapping:
+    """A mapping whose version 1 is live and which has no draft."""
+    return world.mapping(rules=world.RULES)
+
+
+@pytest.fixture
+def kinds(domains: dict[str, Any]) -> ValueMap:
+    return world.value_map()
