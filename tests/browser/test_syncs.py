@@ -72,7 +72,12 @@ def full(firm: worlds.Firm, ada: Any) -> dict[str, Any]:
     firm.erp.refuse |= {
         f"P-000{n}": PermanentError("The ERP has no cost centre 4420-ADV.", code="HTTP_422") for n in (2, 4)
     }
-    rows = [build.project_row(n, title=f"Audit of client {n}", budget=f"{n * 1250}.00") for n in range(1, 40)]
+    rows = [
+        build.project_row(
+            n, id=f"53666a50-d9e7-534c-91ed-f23fc2{n:06d}", title=f"Audit of client {n}", budget=f"{n * 1250}.00"
+        )
+        for n in range(1, 40)
+    ]
     firm.read(*rows)
     firm.deliver()
     rows[0] = {**rows[0], "title": "Statutory audit 2026", "budget": "99000.00"}
