@@ -1,5 +1,12 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from mappings.api import views
+
+router = SimpleRouter()
+router.register("mappings", views.MappingViewSet, "mapping")
+router.register("value-maps", views.ValueMapViewSet, "value-map")
+
+urlpatterns = [path("", include(router.urls))]
