@@ -12,4 +12,8 @@ class BearerScheme(OpenApiAuthenticationExtension):
     name = "bearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A token from the page *API tokens* or `create_token`."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token from the page *API tokens* or `create_token`.",
+        }

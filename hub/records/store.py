@@ -109,7 +109,9 @@ class RecordStore:
     def _promoted(self, body: Body) -> str:
         """Columns that the contract's markers lift out of the body; most records have few of them."""
         get = body.get
-        return "\t".join([NULL if not name or (v := get(name)) in (None, "") else text(str(v)) for name in self._lifted])
+        return "\t".join(
+            [NULL if not name or (v := get(name)) in (None, "") else text(str(v)) for name in self._lifted]
+        )
 
     # Crosswalk ---------------------------------------------------------------------------------------------
     def link(self, stream_id: int, batch_id: int, links: Sequence[tuple[str, int, bytes]]) -> None:

@@ -89,7 +89,6 @@ def test_a_party_and_its_project_are_written_back_once(connection, address):
     run("tryton-projects")
     own = Connection.objects.get(slug="own-crm")
 
-
     memory.SYSTEMS[own.config["name"]] = memory.MemorySystem()
     memory.system("own-crm").sources = {
         "customers": [{"id": "1", "code": "H-0001", "name": "Höhenzug & Söhne 🚀"}],

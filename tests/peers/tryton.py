@@ -19,7 +19,9 @@ from hub.cli.process import kill_group, spawn
 
 HERE = Path(__file__).parent
 HOME = ROOT / ".peers" / "tryton"
-MODULES = "party company product project timesheet timesheet_cost project_invoice account account_invoice account_product"
+MODULES = (
+    "party company product project timesheet timesheet_cost project_invoice account account_invoice account_product"
+)
 PASSWORD = "admin-of-tryton"
 DATABASE = "peer"
 
