@@ -84,6 +84,8 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
         "mapping": mapping,
         "versions": found,
         "before": before,
+        "chosen_from": before.number if before else found[1].number if len(found) > 1 else 0,
+        "chosen_to": after.number if after else found[0].number if found else 0,
         "after": after,
         "changes": changes,
         "summary": summary(changes or []),

@@ -49,9 +49,10 @@
     if (target.id === "inspector") point();
   });
 
-  // The row that the inspector shows is marked.
+  // The row that the inspector shows is marked, and changes elsewhere ask for it again.
   function point() {
-    const row = $("#inspector [data-row]")?.dataset.row;
+    const { row, field } = $("#inspector [data-row]")?.dataset ?? {};
+    $("#inspected").value = field ?? "";
     document.querySelectorAll("#rows tr.on").forEach((other) => other.classList.remove("on", "cursor"));
     if (row) document.getElementById(row)?.classList.add("on", "cursor");
   }
@@ -105,6 +106,9 @@
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
-    if (link.matches("[data-empties]")) document.getElementById(link.dataset.empties).replaceChildren();
+    if (link.matches("[data-empties]")) {
+      document.getElementById(link.dataset.empties).replaceChildren();
+      point();
+    }
   });
 })();
