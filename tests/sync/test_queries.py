@@ -206,7 +206,7 @@ class TestALargeLedger:
         with touched():
             for find in (search.find_trouble, search.find_numbers, search.find_syncs):
                 list(find(q, olga))
-        assert touched.rows < 100, touched.worst
+        assert touched.rows < 1_000, touched.worst  # small tables are read whole; large ones by index
 
     def test_lists_of_trouble_read_what_is_in_trouble(self, make_person):
         olga = make_person("Olga", "operator")
