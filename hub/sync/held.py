@@ -130,10 +130,25 @@ def expire(cursor: Any) -> int:
     return int(cursor.rowcount)
 
 
-def released(cursor: Any, sync_id: int, limit: int) -> list[dict[str, Any]]:
-    """Payloads of records that may be tried again."""
+def released(cursor: Any, sync_id: int, limit: int) -> list[tuple[str, dict[str, Any]]]:
+    """(external id, payload) of records that may be tried again."""
     rows = cursor.execute(
-        "select body::text from sync_heldrecord where sync_id = %s and state = %s order by external_id limit %s",
+        "select external_id, body::text from sync_heldrecord where sync_id = %s and state = %s order by external_id limit %s",
         [sync_id, int(HeldState.RELEASED), limit],
     )
-    return [orjson.loads(row[0]) for row in rows]
+    return [(row[0], orjson.loads(row[1])) for row in rows]
+
+
+def settle_released(cursor: Any, sync_id: int, external_ids: Collection[str]) -> None:
+    """Records that were tried and came out under another id (the stream's key was changed) are held for a person."""
+    cursor.execute(
+        "update sync_heldrecord set state = %s, error_code = 'KEY_CHANGED', error_detail = %s"
+        " where sync_id = %s and external_id = any(%s) and state = %s",
+        [
+            int(HeldState.HELD),
+            "The record now has another id than when it was held. Read it again at its source, then discard this one.",
+            sync_id,
+            sorted(external_ids),
+            int(HeldState.RELEASED),
+        ],
+    )

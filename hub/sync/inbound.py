@@ -76,10 +76,13 @@ class InboundRun:
         """Records whose parent has arrived go through the whole path again, before anything new is read."""
         while True:
             with plain_cursor() as cursor:
-                records = held.released(cursor, self.plan.sync.pk, RELEASED_PAGE)
-            if not records:
+                tried = held.released(cursor, self.plan.sync.pk, RELEASED_PAGE)
+            if not tried:
                 return
+            records = [body for _, body in tried]
             self._page(Page(records, resume=self.run.resume, cursor=self.run.cursor_to), is_last=False)
+            with plain_cursor() as cursor:
+                held.settle_released(cursor, self.plan.sync.pk, [external_id for external_id, _ in tried])
 
     def _page(self, page: Page, *, is_last: bool) -> None:
         """Prepare and store one page; a page that lost a race is prepared again from what the winner left."""

@@ -258,6 +258,14 @@ class TestReferences:
         assert run(times).unchanged == 2
         assert not HeldRecord.objects.exists()
 
+    def test_a_released_record_that_comes_back_under_another_id_ends_with_a_person(self, world, times):
+        memory.system("psa").sources["projects"] = [build.project_row(1)]
+        run(world)
+        build.held(times, "old-id", {"id": "t1", "project_id": "1", "hours": "8"})
+        assert run(times).created == 1
+        held = HeldRecord.objects.get()
+        assert (held.external_id, held.state, held.error_code) == ("old-id", HeldState.HELD, "KEY_CHANGED")
+
     def test_the_parents_arrival_releases_the_child(self, world, times):
         memory.system("psa").sources["times"] = [{"id": "t1", "project_id": "1", "hours": "8"}]
         run(times)
