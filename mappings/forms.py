@@ -128,8 +128,23 @@ class RuleForm(forms.Form):
         kind = str(self.data.get("kind", "")) if self.is_bound else self.rule.kind
         return kind if kind in SETTINGS else "direct"
 
-    def has(self, name: str) -> bool:
-        return name in SETTINGS[self.chosen_kind]
+    @property
+    def chosen_type(self) -> str:
+        return str(self.data.get("type", "")) if self.is_bound else self.rule.type
+
+    @property
+    def shows_default(self) -> bool:
+        """Whether the rule has a use for a default value."""
+        return "default" in {str(self[name].value()) for name in ("on_missing", "on_unmapped")}
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether anything is said of type, missing values or writing that is not as usual."""
+        usual = first_rule(self.target)
+        names = ("type", "digits", "on_missing", "write_mode", "note")
+        said = {name: self[name].value() for name in names}
+        is_unusual = any((said[name] or "") != (getattr(usual, name) or "") for name in names)
+        return is_unusual or bool(self.is_bound and self.errors)
 
     @property
     def chain(self) -> list[StepFields]:

@@ -158,7 +158,12 @@ def preview(request: HttpRequest, slug: str) -> HttpResponse:
     editor = editor_of(request, mapping, state_of(request))
     target = editor.sides.target(_target_of(request))
     form = row_form(editor, target.path, request)
-    context = {"trial": preview_context(editor, target, form.to_rule()), "form": form, "editor": editor}
+    context = {
+        "trial": preview_context(editor, target, form.to_rule()),
+        "form": form,
+        "editor": editor,
+        "can_edit": True,
+    }
     context["milliseconds"] = round((time.perf_counter() - started) * 1000)
     return render(request, "mappings/_preview.html", context, status=422 if form.errors else 200)
 
