@@ -1,205 +1,219 @@
-"""Mappings and value maps over the API; every change goes through the package's services."""
+"""Mappings over the API: versions, the draft, going live, and trying rules. The same services as the pages."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
-from django.http import Http404
-from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, status, viewsets
+from django.db.models import Max, Q, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import generics, mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from hub.common.errors import ConfigError
-from hub.common.times import business_today
-from mappings import entries as tables
-from mappings import services
+from connectors import removal
+from hub.common.api import KeysetPagination
+from mappings import drafts, services
 from mappings.api import serializers as api
-from mappings.compile import compile_mapping
-from mappings.models import Mapping, MappingVersion, ValueMap
-from mappings.queries import known_value_maps, mappings_for, value_maps_for
+from mappings.api import trials
+from mappings.api.filters import asked, text
+from mappings.api.parsing import ExactJSONParser
+from mappings.editor import Editor
+from mappings.models import Mapping, MappingVersion
+from mappings.queries import mappings_for
 from mappings.rules import FieldRule, parse_rules
-from mappings.sides import sides_of
-from mappings.validate import coverage, problems
+
+SEE, EDIT = "mappings.view", "mappings.edit"
+STATES = {"live": Q(active_version__gt=0), "draft": Q(draft_version__gt=0), "never": Q(active_version=None)}
+SEARCHED = ("name", "slug", "stream__name", "stream__label", "stream__connection__name")
 
 
-def _permissions(area: str) -> dict[str, str]:
-    return {"GET": f"{area}.view", **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), f"{area}.edit")}
+class BySlug(KeysetPagination):
+    ordering = "slug"
 
 
-def _needed(request: Request, area: str) -> str:
-    return f"{area}.view" if request.method in ("GET", "HEAD", "OPTIONS") else f"{area}.edit"
+class NewestFirst(KeysetPagination):
+    ordering = "-number"
 
 
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            text("direction", "in or out"),
+            text("system", "Slug of a system."),
+            text("stream", "Slug of a stream."),
+            text("entity", "Slug of an entity."),
+            text("state", "live, draft (with a draft) or never (never live)."),
+            text("q", "Words of the name, the stream or the connection."),
+        ]
+    )
+)
 class MappingViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Mapping]
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[Mapping],
 ):
     """How records of a stream become records of an entity, or the other way round."""
 
-    required_permission = _permissions("mappings")
-    serializer_class = api.MappingSerializer
+    required_permission: Any = {"GET": SEE, "POST": EDIT, "PUT": EDIT, "DELETE": EDIT}
+    serializer_class: Any = api.MappingSerializer
+    pagination_class = BySlug
+    parser_classes = [ExactJSONParser]
     lookup_field = "slug"
     queryset = Mapping.objects.none()
 
     def get_queryset(self) -> QuerySet[Mapping]:
-        return mappings_for(self.request.user, _needed(self.request, "mappings"))
+        rows = mappings_for(self.request.user, self._needed()).annotate(
+            active_version=Max("versions__number", filter=Q(versions__status="active")),
+            draft_version=Max("versions__number", filter=Q(versions__status="draft")),
+        )
+        return self._filtered(rows) if self.action == "list" else rows
+
+    def _needed(self) -> str:
+        """The permission that this act needs in the domain of the mapping's entity."""
+        needed = self.required_permission
+        return needed if isinstance(needed, str) else str(needed.get(self.request.method, SEE))
+
+    def _filtered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        columns = {
+            "direction": "direction",
+            "system": "stream__connection__system__slug",
+            "stream": "stream__slug",
+            "entity": "entity__slug",
+        }
+        for name, column in columns.items():
+            if value := asked(self.request, name):
+                rows = rows.filter(**{column: value})
+        if state := asked(self.request, "state"):
+            rows = rows.filter(STATES[state]) if state in STATES else rows.none()
+        for word in asked(self.request, "q").split():
+            holds = (Q(**{f"{column}__icontains": word}) for column in SEARCHED)
+            rows = rows.filter(Q.create(list(holds), connector=Q.OR))
+        return rows
 
     def perform_create(self, serializer: BaseSerializer[Mapping]) -> None:
-        entity = serializer.validated_data["entity"]
-        if not self.request.user.has_hub_perm("mappings.edit", entity.domain):  # type: ignore[union-attr]
-            raise PermissionDenied("Your roles do not include mappings of this entity's domain.")
-        serializer.instance = services.create_mapping(by=self.request.user, **serializer.validated_data)
+        made = services.create_mapping(by=self.request.user, **serializer.validated_data)
+        serializer.instance = self.get_queryset().get(pk=made.pk)
 
-    @extend_schema(operation_id="mappings_versions", responses=api.MappingVersionSerializer(many=True))
-    @action(methods=["get"], detail=True, pagination_class=None, filter_backends=[])
-    def versions(self, request: Request, slug: str) -> Response:
-        """Every version, the newest first; the draft, if there is one, among them."""
-        return Response(api.MappingVersionSerializer(self.get_object().versions.all(), many=True).data)
+    def perform_destroy(self, instance: Mapping) -> None:
+        """Only a mapping that no sync uses."""
+        removal.delete(instance)
 
-    @extend_schema(
-        operation_id="mappings_draft", request=api.MappingRulesSerializer, responses=api.MappingVersionSerializer
-    )
-    @action(methods=["put"], detail=True)
+    # --- the draft
+
+    @extend_schema(responses=api.MappingDraftSerializer, filters=False)
+    @action(detail=True, pagination_class=None)
     def draft(self, request: Request, slug: str) -> Response:
-        """Replace the draft's rules; nothing runs with them before they are activated."""
-        given = api.MappingRulesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        rules = given.validated_data["rules"]
-        version = services.save_draft_rules(mapping=self.get_object(), rules=rules, by=request.user)
-        return Response(api.MappingVersionSerializer(version).data)
+        """The draft with its rules; 404 when there is none."""
+        found = self.get_object().versions.filter(status=MappingVersion.Status.DRAFT).first()
+        if found is None:
+            raise NotFound("There is no draft. Send rules to make one; it starts from the live version.")
+        return Response(api.MappingDraftSerializer(found).data)
 
-    @extend_schema(operation_id="mappings_discard", request=None, responses={204: None})
-    @action(methods=["post"], detail=True)
-    def discard(self, request: Request, slug: str) -> Response:
-        """Throw the draft away."""
+    @extend_schema(request=api.MappingRulesSerializer, responses=api.MappingDraftSerializer)
+    @draft.mapping.put
+    def replace_draft(self, request: Request, slug: str) -> Response:
+        """Set all rules of the draft, which is made when there is none. Nothing runs with them before they are live."""
+        mapping, given = self.get_object(), _valid(api.MappingRulesSerializer, request)
+        version = drafts.replace_rules(mapping=mapping, by=request.user, **given)
+        version.refresh_from_db()  # the mark is of the rules as they are stored
+        return Response(api.MappingDraftSerializer(version).data)
+
+    @extend_schema(responses={204: OpenApiResponse(description="There is no draft any more.")})
+    @draft.mapping.delete
+    def discard_draft(self, request: Request, slug: str) -> Response:
+        """Throw the draft away; what is live stays."""
         services.discard_draft(mapping=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(
-        operation_id="mappings_activate", request=api.MappingNoteSerializer, responses=api.MappingVersionSerializer
-    )
-    @action(methods=["post"], detail=True)
+    @extend_schema(request=api.MappingActivationSerializer, responses=api.MappingVersionDetailSerializer)
+    @action(detail=True, methods=["post"])
     def activate(self, request: Request, slug: str) -> Response:
-        """Put the draft into force; refused while it has problems that would stop records."""
-        given = api.MappingNoteSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        mapping = self.get_object()
-        errors = [p.sentence for p in _problems(mapping, _rules(mapping, None), []) if p.severity == "error"]
-        if errors:
-            raise ConfigError(
-                f"The draft has {len(errors)} problems: {' '.join(errors[:5])}", fix="Correct them first."
+        """Make the draft the live version. Refused, with their sentences, while problems would stop records."""
+        mapping, given = self.get_object(), _valid(api.MappingActivationSerializer, request)
+        editor = Editor(mapping, request.user)
+        blocking = [each.sentence for each in editor.problems if each.severity == "error"] if editor.draft else []
+        if blocking:
+            raise drafts.DraftBlocked(
+                f"The draft cannot go live: {' '.join(blocking)}", where=mapping.slug, fix="Solve these first."
             )
-        version = services.activate_draft(mapping=mapping, by=request.user, note=given.validated_data.get("note", ""))
-        return Response(api.MappingVersionSerializer(version).data)
+        version = drafts.publish(
+            mapping=mapping, errors=0, seen=given["seen"] or editor.mark, by=request.user, note=given["note"]
+        )
+        return Response(api.MappingVersionDetailSerializer(version).data)
 
-    @extend_schema(
-        operation_id="mappings_validate", request=api.MappingTrialSerializer, responses=api.MappingValidationSerializer
-    )
-    @action(methods=["post"], detail=True)
+    # --- trying
+
+    @extend_schema(request=api.MappingCheckSerializer, responses=api.MappingValidationSerializer)
+    @action(detail=True, methods=["post"], required_permission=SEE)
     def validate(self, request: Request, slug: str) -> Response:
-        """Problems and coverage of the draft or of the given rules. Changes nothing."""
-        mapping, rules, records = self._trial(request)
-        found = coverage(rules, sides_of(mapping, samples=records).schema)
-        names = ("required_mapped", "required_total", "optional_mapped", "optional_total")
-        listed = [
-            {"severity": p.severity, "target": p.target, "code": p.code, "sentence": p.sentence}
-            for p in _problems(mapping, rules, records)
-        ]
-        return Response({"problems": listed, **{name: getattr(found, name) for name in names}})
+        """What is wrong with the rules, and how much of the target they fill. Changes nothing."""
+        mapping, given = self.get_object(), _valid(api.MappingCheckSerializer, request)
+        if not given:
+            return Response(trials.check_stored(Editor(mapping, request.user)))
+        return Response(trials.check_given(mapping, _rules(mapping, given), given.get("records", [])))
 
-    @extend_schema(
-        operation_id="mappings_preview", request=api.MappingTrialSerializer, responses=api.MappingPreviewSerializer
-    )
-    @action(methods=["post"], detail=True)
+    @extend_schema(request=api.MappingTrialSerializer, responses=api.MappingPreviewSerializer)
+    @action(detail=True, methods=["post"], required_permission=SEE)
     def preview(self, request: Request, slug: str) -> Response:
-        """What the draft, or the given rules, make of up to 20 records. Writes nothing."""
-        mapping, rules, records = self._trial(request)
-        mapper = compile_mapping(
-            rules,
-            value_maps=known_value_maps(rules),
-            time_zone=mapping.stream.time_zone,
-            direction="in" if mapping.direction == "in" else "out",
-            today=business_today(),
-        )
-        results = [
-            {"mapped": result, "reasons": []}
-            if isinstance(result, dict)
-            else {"mapped": None, "reasons": [str(error) for error in result.errors]}
-            for result in mapper.apply_all(records)
-        ]
-        return Response({"results": results})
+        """What the rules make of up to 20 records, field by field. Writes nothing."""
+        mapping, given = self.get_object(), _valid(api.MappingTrialSerializer, request)
+        return Response({"results": trials.try_records(mapping, _rules(mapping, given), given["records"])})
 
-    def _trial(self, request: Request) -> tuple[Mapping, tuple[FieldRule, ...], list[dict[str, Any]]]:
-        given = api.MappingTrialSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        mapping = self.get_object()
-        return mapping, _rules(mapping, given.validated_data.get("rules")), given.validated_data.get("records", [])
+    @extend_schema(responses=api.MappingSuggestionsSerializer, filters=False)
+    @action(detail=True, pagination_class=None)
+    def suggest(self, request: Request, slug: str) -> Response:
+        """A source for each field that has no rule, where one is likely. Nothing is applied."""
+        found = Editor(self.get_object(), request.user).suggestions
+        return Response({"suggestions": [trials.suggestion(each) for each in found]})
 
 
-def _rules(mapping: Mapping, given: list[dict[str, Any]] | None) -> tuple[FieldRule, ...]:
-    if given is not None:
-        return parse_rules(given)
-    wanted = (MappingVersion.Status.DRAFT, MappingVersion.Status.ACTIVE)
-    versions = {version.status: version for version in mapping.versions.filter(status__in=wanted)}
-    found = versions.get(wanted[0]) or versions.get(wanted[1])
-    if found is None:
-        raise Http404
-    return parse_rules(found.rules)
+class MappingVersionList(generics.ListAPIView[MappingVersion]):
+    """All versions of a mapping, newest first, the draft among them; the rules stand in each one's own address."""
+
+    required_permission = {"GET": SEE}
+    serializer_class: Any = api.MappingVersionSerializer
+    pagination_class = NewestFirst
+    queryset = MappingVersion.objects.none()
+
+    def get_queryset(self) -> QuerySet[MappingVersion]:
+        return _versions(self.request, self.kwargs["slug"])
 
 
-def _problems(mapping: Mapping, rules: tuple[FieldRule, ...], records: list[dict[str, Any]]) -> list[Any]:
-    sides = sides_of(mapping, samples=records)
-    return list(
-        problems(
-            rules,
-            source_fields=sides.sources,
-            target_schema=sides.schema,
-            sample_records=records,
-            value_maps=known_value_maps(rules),
-            time_zone=mapping.stream.time_zone,
-            direction="in" if mapping.direction == "in" else "out",
-        )
-    )
+class MappingVersionDetail(generics.RetrieveAPIView[MappingVersion]):
+    """One version with its rules. A version that was live never changes."""
+
+    required_permission = {"GET": SEE}
+    serializer_class: Any = api.MappingVersionDetailSerializer
+    lookup_field = "number"
+    queryset = MappingVersion.objects.none()
+
+    def get_queryset(self) -> QuerySet[MappingVersion]:
+        return _versions(self.request, self.kwargs["slug"])
 
 
-class ValueMapViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[ValueMap]
-):
-    """Tables "value there → value here", kept by the people who know the business."""
+# Shared ----------------------------------------------------------------------------------------------------
+def _versions(request: Request, slug: str) -> QuerySet[MappingVersion]:
+    mapping = get_object_or_404(mappings_for(request.user, SEE), slug=slug)
+    return mapping.versions.select_related("created_by")
 
-    required_permission = _permissions("valuemaps")
-    serializer_class = api.ValueMapSerializer
-    lookup_field = "slug"
-    queryset = ValueMap.objects.none()
 
-    def get_queryset(self) -> QuerySet[ValueMap]:
-        return value_maps_for(self.request.user, _needed(self.request, "valuemaps"))
+def _valid(serializer: Any, request: Request) -> Any:
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    return given.validated_data
 
-    def perform_create(self, serializer: BaseSerializer[ValueMap]) -> None:
-        domain = serializer.validated_data.get("domain")
-        if not self.request.user.has_hub_perm("valuemaps.edit", domain):  # type: ignore[union-attr]
-            raise PermissionDenied("Your roles do not include value maps of this domain.")
-        serializer.instance = tables.create_value_map(by=self.request.user, **serializer.validated_data)
 
-    @extend_schema(operation_id="value_maps_entries", responses=api.ValueMapEntriesSerializer)
-    @action(methods=["get"], detail=True, pagination_class=None, filter_backends=[])
-    def entries(self, request: Request, slug: str) -> Response:
-        return Response({"entries": services.dump_entries(self.get_object())})
-
-    @extend_schema(
-        operation_id="value_maps_replace_entries",
-        request=api.ValueMapEntriesSerializer,
-        responses=api.ValueMapEntriesSerializer,
-    )
-    @entries.mapping.put
-    def replace_entries(self, request: Request, slug: str) -> Response:
-        """Make these the map's entries: all of them, or none when anything is wrong."""
-        given = api.ValueMapEntriesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        value_map = self.get_object()
-        services.replace_entries(value_map=value_map, entries=given.validated_data["entries"], by=request.user)
-        return Response({"entries": services.dump_entries(value_map)})
+def _rules(mapping: Mapping, given: dict[str, Any]) -> tuple[FieldRule, ...]:
+    """The rules that were sent, else the draft's, else the live ones; none for a mapping without either."""
+    if "rules" in given:
+        return parse_rules(given["rules"])
+    kept = mapping.versions.exclude(status=MappingVersion.Status.SUPERSEDED)
+    by_status = {version.status: version for version in kept}
+    found = by_status.get(MappingVersion.Status.DRAFT) or by_status.get(MappingVersion.Status.ACTIVE)
+    return parse_rules(found.rules) if found else ()
