@@ -171,7 +171,7 @@ class Editor:
         rule = self.rule(problem.target)
         if problem.code not in _QUOTING or rule is None or not self.is_masked(rule):
             return problem
-        return Problem(problem.severity, problem.target, problem.code, f"{problem.target}: {HIDDEN}", problem.quick_fix)
+        return Problem(problem.severity, problem.target, problem.code, HIDDEN, problem.quick_fix)
 
     @cached_property
     def severities(self) -> Counter[str]:

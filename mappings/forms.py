@@ -154,6 +154,10 @@ class RuleForm(forms.Form):
         """The rule that the form says; None, with errors added, when it is none."""
         return self._said
 
+    def forgive(self) -> None:
+        """Show what was sent without its errors: whoever only changed the shape has not finished."""
+        self.errors.clear()
+
     @cached_property
     def _said(self) -> FieldRule | None:
         if not self.is_valid():

@@ -40,7 +40,9 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
+    """A source field with every reading of its name and the profile of its values."""
+
     info: FieldInfo
     phrases: tuple[Phrase, ...]
     profile: Profile
@@ -72,7 +74,7 @@ def suggest(
     """
     taken = {rule.target for rule in rules}
     used = {rule.source for rule in rules}
-    sources = [each for each in _sources(source_fields, sample_records, entity) if each.info.path not in used]
+    sources = [each for each in describe(source_fields, sample_records, entity) if each.info.path not in used]
     fields = target_fields(target_schema)
     borne = _borne_names(fields)
     pairs = [
@@ -101,14 +103,27 @@ def candidates(
     limit: int = 10,
 ) -> list[Suggestion]:
     """The likeliest sources for one field, best first, for the list behind its input."""
-    sources = _sources(source_fields, sample_records, entity)
+    sources = describe(source_fields, sample_records, entity)
+    return likeliest(target, sources, history=history, entity=entity, limit=limit)
+
+
+def likeliest(
+    target: TargetField,
+    sources: Sequence[Source],
+    *,
+    history: Mapping[tuple[str, str], int] | None = None,
+    entity: str = "",
+    limit: int = 10,
+) -> list[Suggestion]:
+    """The same for sources that were described before: whoever asks for many fields describes them once."""
     scored = (_score(target, source, history or {}, entity, frozenset()) for source in sources)
     return sorted((each for each in scored if each), key=_rank)[:limit]
 
 
-def _sources(fields: Sequence[FieldInfo], records: Sequence[Mapping[str, Any]], entity: str) -> list[_Source]:
+def describe(fields: Sequence[FieldInfo], records: Sequence[Mapping[str, Any]], entity: str) -> list[Source]:
+    """The sources with every reading of their names and what their values look like."""
     return [
-        _Source(
+        Source(
             info, tuple(phrases(parse_path(info.path), info.title, entity)), profile(info.path, records, info.example)
         )
         for info in fields
@@ -133,7 +148,7 @@ def _one_to_one(pairs: Sequence[Suggestion]) -> Iterator[Suggestion]:
 
 
 def _score(
-    target: TargetField, source: _Source, history: Mapping[tuple[str, str], int], entity: str, borne: frozenset[str]
+    target: TargetField, source: Source, history: Mapping[tuple[str, str], int], entity: str, borne: frozenset[str]
 ) -> Suggestion | None:
     """The score of a pair, None when the types cannot meet."""
     kind = type_fit(source.info.type, target)
@@ -168,7 +183,7 @@ def _borne_names(fields: Sequence[TargetField]) -> frozenset[str]:
     return frozenset(words.normal(name) for field in fields for name in (field.name, field.title))
 
 
-def _namings(target: TargetField, source: _Source, entity: str, borne: frozenset[str]) -> Iterator[_Naming]:
+def _namings(target: TargetField, source: Source, entity: str, borne: frozenset[str]) -> Iterator[_Naming]:
     """Every way in which the source's name speaks for the target, at least one."""
     words = vocabulary()
     own = (words.normal(target.name), words.normal(target.title))
@@ -244,7 +259,7 @@ def type_fit(source_type: str, target: TargetField) -> float:
 # --- the rule that comes with it ------------------------------------------------------------------------------------
 
 
-def _rule(target: TargetField, source: _Source, naming: _Naming) -> FieldRule:
+def _rule(target: TargetField, source: Source, naming: _Naming) -> FieldRule:
     """A rule ready to be saved, with the conversion that the names ask for."""
     if target.entity:
         return FieldRule(target=target.path, kind="reference", source=source.info.path, entity=target.entity)
@@ -252,7 +267,7 @@ def _rule(target: TargetField, source: _Source, naming: _Naming) -> FieldRule:
     return replace(rule, convert=tuple(_conversions(target, source, naming)))
 
 
-def _conversions(target: TargetField, source: _Source, naming: _Naming) -> Iterator[Conversion]:
+def _conversions(target: TargetField, source: Source, naming: _Naming) -> Iterator[Conversion]:
     unit = naming.phrase.unit or ("minutes" if "minutes" in source.info.title.lower() else "")
     if target.type == "decimal" and unit == "cents":
         yield Conversion("cents_to_money", {"digits": 2})

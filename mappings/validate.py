@@ -15,7 +15,7 @@ from mappings.paths import parse_path
 from mappings.prepare import Direction
 from mappings.profiles import profile
 from mappings.rules import FieldRule
-from mappings.suggest import PRESELECT, candidates
+from mappings.suggest import PRESELECT, Source, describe, likeliest
 from mappings.target_fields import TargetField, target_fields
 
 __all__ = ["Coverage", "Problem", "QuickFix", "coverage", "problems"]
@@ -64,7 +64,8 @@ def problems(
     fields = {field.path: field for field in target_fields(target_schema)}
     order = {path: place for place, path in enumerate(fields)}
     infos = {info.path: info for info in source_fields}
-    found = list(_unmapped(rules, fields, source_fields, sample_records, entity))
+    sources = describe(source_fields, sample_records, entity)
+    found = list(_unmapped(rules, fields, sources, entity))
     is_open = target_schema.get("additionalProperties", True) is not False
     for rule in rules:
         if rule.target in (locked or {}):
@@ -75,7 +76,7 @@ def problems(
             continue
         tried = _try(rule, sample_records, value_maps or {}, time_zone, direction)
         found += rule_problems(rule, fields.get(rule.target), infos, tried, value_maps or {})
-    found += _rival_sources(rules, fields, source_fields, sample_records, entity)
+    found += _rival_sources(rules, fields, sources, sample_records, entity)
     return sorted(found, key=lambda each: (each.severity != "error", order.get(each.target, len(order))))
 
 
@@ -101,14 +102,13 @@ def _is_container(target: str, fields: Mapping[str, TargetField]) -> bool:
 def _unmapped(
     rules: Sequence[FieldRule],
     fields: Mapping[str, TargetField],
-    source_fields: Sequence[FieldInfo],
-    samples: Sequence[Mapping[str, Any]],
+    sources: Sequence[Source],
     entity: str,
 ) -> Iterator[Problem]:
     filled = _filled(rules)
     for field in fields.values():
         if field.is_required and not field.has_default and not _is_filled(field, filled):
-            best = candidates(field, source_fields, sample_records=samples, entity=entity, limit=1)
+            best = likeliest(field, sources, entity=entity, limit=1)
             fix = (
                 QuickFix(f"Map it from {best[0].source}", best[0].rule) if best and best[0].score >= PRESELECT else None
             )
@@ -135,20 +135,24 @@ def _try(
 def _rival_sources(
     rules: Sequence[FieldRule],
     fields: Mapping[str, TargetField],
-    source_fields: Sequence[FieldInfo],
+    sources: Sequence[Source],
     samples: Sequence[Mapping[str, Any]],
     entity: str,
 ) -> Iterator[Problem]:
     """A second source that bears the target's name as clearly and holds other values."""
     used = {rule.source for rule in rules}
+    values = {
+        path: set(profile(path, samples).texts) for path in used | {source.info.path for source in sources} - {""}
+    }
+    rivals = [source for source in sources if source.info.path not in used and values[source.info.path]]
     for rule in rules:
         field = fields.get(rule.target)
         if field is None or rule.kind not in ("direct", "value_map", "reference"):
             continue
-        chosen = set(profile(rule.source, samples).texts)
-        for rival in candidates(field, source_fields, sample_records=samples, entity=entity, limit=3):
-            others = set(profile(rival.source, samples).texts)
-            if rival.source not in used and rival.score >= PRESELECT and others and others != chosen:
+        chosen = values.get(rule.source, set())
+        for rival in likeliest(field, rivals, entity=entity, limit=3):
+            others = values[rival.source]
+            if rival.score >= PRESELECT and others != chosen:
                 yield Problem(
                     "warning",
                     rule.target,

@@ -122,16 +122,14 @@ def preview_context(
     }
 
 
-def editor_page(
-    request: HttpRequest, mapping: Mapping, *, form: RuleForm | None = None, path: str = "", status: int = 200
-) -> HttpResponse:
-    """The whole page; with a form, the inspector shows what was sent."""
+def editor_page(request: HttpRequest, mapping: Mapping) -> HttpResponse:
+    """The whole page, or for htmx what stands beside the inspector."""
     state = state_of(request)
     editor = editor_of(request, mapping, state)
     context = page_context(request, editor, state)
-    if path or state.field:
-        context["inspector"] = inspector_context(editor, path or state.field, form, is_saved=form is None)
-    return render_page(request, "mappings/editor.html", context, partial="mappings/_work.html", status=status)
+    if state.field:
+        context["inspector"] = inspector_context(editor, state.field)
+    return render_page(request, "mappings/editor.html", context, partial="mappings/_work.html")
 
 
 def row_answer(

@@ -25,7 +25,6 @@ from mappings.rules import FieldRule, dump_rules, parse_rules
 from mappings.views.access import find_mapping
 from mappings.views.parts import (
     editor_of,
-    editor_page,
     inspector_context,
     page_context,
     preview_context,
@@ -120,10 +119,12 @@ def _inspector_again(request: HttpRequest, mapping: Mapping, path: str, status: 
     form = row_form(editor, path, request)
     op = request.POST.get("op", "")
     form.steps = changed_steps(form.steps, f"add-{request.POST.get('add', '')}" if op == "add" else op)
+    inspector = inspector_context(editor, path, form, is_saved=False)
+    if status == 200:
+        form.forgive()
+    context = page_context(request, editor, state) | {"inspector": inspector}
     if not wants_fragment(request):
-        return editor_page(request, mapping, form=form, path=path, status=status)
-    context = page_context(request, editor, state)
-    context["inspector"] = inspector_context(editor, path, form, is_saved=False)
+        return render(request, "mappings/editor.html", context, status=status)
     return render(request, "mappings/_inspector.html", context, status=status)
 
 
