@@ -246,6 +246,10 @@ def _with_present(offered: Sequence[tuple[str, str]], present: str) -> list[tupl
     return [*offered, *([(present, f"{present} (not there)")] if present not in known else [])]
 
 
+class MappingNameForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="Its short name stays, because other things refer to it.")
+
+
 class ActivateForm(forms.Form):
     note = forms.CharField(
         max_length=2000,

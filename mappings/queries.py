@@ -79,6 +79,22 @@ def users_of_value_maps() -> dict[str, list[MappingModel]]:
     return found
 
 
+def history_of_mapping(mapping: MappingModel) -> list[dict[str, Any]]:
+    """When the mapping was made and renamed, and which versions went live, newest first, for a timeline."""
+    rows = list(MappingModel.history.filter(id=mapping.pk).select_related("history_user"))
+    named = [
+        _event(row, f"Named {row.name}", "changed") if before else _event(row, f"{row.name} made", "ok")
+        for row, before in zip(rows, [*rows[1:], None], strict=True)
+        if before is None or row.name != before.name
+    ]
+    live = mapping.versions.filter(activated_at__isnull=False).select_related("created_by")
+    events = [
+        {"state": "ok", "title": f"Version {each.number} live", "detail": _by(each.created_by), "at": each.activated_at}
+        for each in live
+    ]
+    return sorted([*named, *events], key=lambda event: event["at"], reverse=True)
+
+
 def history_of_value_map(value_map: ValueMap) -> list[dict[str, Any]]:
     """Every change of a map and its entries, newest first: {state, title, detail, at} for a timeline."""
     own = ValueMap.history.filter(id=value_map.pk).select_related("history_user")
@@ -122,5 +138,8 @@ _SETTINGS = {
 
 
 def _event(row: Any, title: str, state: str) -> dict[str, Any]:
-    by = f"by {row.history_user}" if row.history_user else "by the configuration"
-    return {"state": state, "title": title, "detail": by, "at": row.history_date}
+    return {"state": state, "title": title, "detail": _by(row.history_user), "at": row.history_date}
+
+
+def _by(user: Any) -> str:
+    return f"by {user}" if user else "by the configuration"

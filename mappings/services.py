@@ -31,6 +31,15 @@ def create_mapping(*, name: str, slug: str, direction: str, stream: Stream, enti
 
 
 @transaction.atomic
+def rename_mapping(*, mapping: Mapping, name: str, by: Any) -> Mapping:
+    """Give a mapping another name; its slug, by which everything refers to it, stays."""
+    mapping.name = name
+    mapping.full_clean()
+    mapping.save(update_fields=["name"])
+    return mapping
+
+
+@transaction.atomic
 def activate_rules(*, mapping: Mapping, rules: list[dict[str, Any]], by: Any, note: str = "") -> MappingVersion:
     """Make these rules the mapping's active version; the same rules again are no new version."""
     normal = dump_rules(parse_rules(rules))

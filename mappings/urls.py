@@ -31,6 +31,8 @@ _mapping = [
     path("discard/", versions.discard, name="discard"),
     path("versions/", versions.versions, name="versions"),
     path("versions/<int:number>/restore/", versions.restore, name="restore"),
+    path("settings/", mappings.mapping_settings, name="settings"),
+    path("delete/", mappings.mapping_delete, name="delete"),
     path("document/", versions.document, {"fmt": ""}, name="document"),
 ]
 _value_map = [

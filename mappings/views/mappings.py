@@ -12,8 +12,9 @@ from django.db.models import Count, Max, Prefetch, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connectors import removal
 from connectors.models import System
 from governance.models import ContractVersion, Entity
 from governance.schemas import Schema
@@ -23,13 +24,13 @@ from hub.common.filters import FilterBar, Select
 from hub.common.lists import paginate
 from hub.common.permissions import requires
 from mappings import services
-from mappings.forms import NewMappingForm
+from mappings.forms import MappingNameForm, NewMappingForm
 from mappings.models import Mapping, MappingVersion, ValueMap
-from mappings.queries import known_value_maps, mappings_for
+from mappings.queries import history_of_mapping, known_value_maps, mappings_for
 from mappings.rules import parse_rules
 from mappings.sides import NO_SCHEMA, sides_of
 from mappings.validate import Coverage, coverage, problems
-from mappings.views.access import me
+from mappings.views.access import find_mapping, may_edit, me
 
 STATES = (("live", "Live"), ("draft", "With a draft"), ("never", "Never live"))
 
@@ -174,6 +175,41 @@ def _health(of: _Of) -> tuple[Coverage, int, int]:
     )
     errors = sum(problem.severity == "error" for problem in found)
     return coverage(rules, sides.schema), errors, len(found) - errors
+
+
+@requires(GET="mappings.view", POST="mappings.edit")
+@require_http_methods(["GET", "POST"])
+def mapping_settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Its name, what happened to it, and deleting it."""
+    permission = "mappings.edit" if request.method == "POST" else "mappings.view"
+    mapping = find_mapping(request, slug, permission)
+    form = MappingNameForm(request.POST or None, initial={"name": mapping.name})
+    if request.method == "POST" and form.is_valid():
+        services.rename_mapping(mapping=mapping, by=request.user, **form.cleaned_data)
+        messages.success(request, "The name is saved.")
+        return redirect("mappings:settings", slug)
+    context = {
+        "mapping": mapping,
+        "form": form,
+        "can_edit": may_edit(request, mapping),
+        "users": removal.users_of(mapping),
+        "history": history_of_mapping(mapping),
+    }
+    return render(request, "mappings/settings.html", context, status=422 if form.is_bound else 200)
+
+
+@requires("mappings.edit")
+@require_POST
+def mapping_delete(request: HttpRequest, slug: str) -> HttpResponse:
+    """Delete a mapping that no sync uses."""
+    mapping = find_mapping(request, slug, "mappings.edit")
+    try:
+        removal.delete(mapping)
+    except HubError as error:
+        messages.error(request, str(error))
+        return redirect("mappings:settings", slug)
+    messages.success(request, f"{mapping.name} is deleted.")
+    return redirect("mappings:mapping_list")
 
 
 @requires("mappings.edit")

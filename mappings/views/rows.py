@@ -17,7 +17,7 @@ from hub.common.permissions import requires
 from mappings import drafts
 from mappings.chains import changed_steps
 from mappings.drafts import ChangedMeanwhile
-from mappings.editor import Editor
+from mappings.editor import Editor, row_id
 from mappings.forms import first_rule
 from mappings.models import Mapping
 from mappings.paths import parse_path
@@ -72,7 +72,7 @@ def sources(request: HttpRequest, slug: str) -> HttpResponse:
     rule = editor.rule(path)
     found = editor.sources_for(editor.sides.target(path), "" if rule and typed == rule.source else typed)
     listed = [(each, editor.sample_value(each.source)) for each in found]
-    context = {"row": editor.row(path), "found": listed, "typed": typed, "editor": editor}
+    context = {"path": path, "id": row_id(path), "has_rule": rule is not None, "found": listed, "typed": typed}
     return render(request, "mappings/_sources.html", context)
 
 

@@ -9,6 +9,7 @@ import yaml
 from django.test import Client
 
 from hub.common import facts
+from hub.sync.models import Sync
 from mappings.drafts import rules_mark
 from mappings.models import Mapping
 from mappings.services import save_draft_rules
@@ -133,3 +134,24 @@ def test_a_mapping_out_fills_the_fields_of_the_stream_and_free_ones(browse: Brow
     assert "Not listed by the target" in client.get("/mappings/times/").content.decode()
     set_source(client, mapping, "cost_rate", "cost_rate")
     assert "61.5" not in client.get("/mappings/times/?panel=output").content.decode()
+
+
+def test_a_mapping_is_renamed_and_its_history_tells_it(browse: Browse, ada: Any, live: Mapping) -> None:
+    client = browse(ada)
+    client.post("/mappings/times/settings/", {"name": "Hours"})
+    page = client.get("/mappings/times/settings/").content.decode()
+    assert "<h1>Hours" in page
+    assert "Named Hours" in page
+    assert "by Ada" in page
+    assert "Version 1 live" in page
+
+
+def test_only_a_mapping_that_no_sync_uses_is_deleted(browse: Browse, ada: Any, finn: Any, live: Mapping) -> None:
+    sync = Sync.objects.create(slug="times", name="Hours of the PSA", mapping=live)
+    client = browse(ada)
+    page = client.post("/mappings/times/delete/", follow=True).content.decode()
+    assert "Hours of the PSA" in page
+    sync.delete()
+    assert browse(finn).post("/mappings/times/delete/").status_code == 403
+    client.post("/mappings/times/delete/")
+    assert not Mapping.objects.exists()
