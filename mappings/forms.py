@@ -63,6 +63,7 @@ class NewMappingForm(forms.Form):
         assert isinstance(entities, forms.ModelChoiceField)
         assert isinstance(streams, forms.ModelChoiceField)
         entities.queryset = scope_to_domains(Entity.objects.all(), user, "mappings.edit")
+        entities.empty_label, streams.empty_label = "Choose an entity", "Choose a stream"
         streams.label_from_instance = _stream_label  # type: ignore[method-assign, assignment]
 
     def clean_name(self) -> str:
