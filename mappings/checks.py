@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -113,13 +113,17 @@ def _lookup_has_a_policy(case: _Case) -> Iterator[Problem]:
         )
 
 
+def _share(found: Sequence[object], case: _Case) -> str:
+    return f"{len(found)} of {len(case.tried.traces)} samples"
+
+
 def _samples_pass(case: _Case) -> Iterator[Problem]:
     failed = [trace for trace in case.tried.traces if trace.error]
     if not failed:
         return
-    sentence = f"{len(failed)} of {len(case.tried.traces)} samples fail: {failed[0].error}"
+    sentence = f"{_share(failed, case)} {'fails' if len(failed) == 1 else 'fail'}: {failed[0].error}"
     if case.rule.kind == "expression":
-        yield case.error("EXPRESSION", sentence)
+        yield case.error("SAMPLES_FAIL", sentence)
     else:
         yield case.warning("SAMPLES_FAIL", sentence)
 
@@ -183,7 +187,7 @@ def _text_fits(case: _Case) -> Iterator[Problem]:
         cut = (*case.rule.convert, Conversion("truncate", {"length": limit}))
         yield case.warning(
             "TOO_LONG",
-            f"{len(too_long)} of {len(case.tried.traces)} samples are longer than the {limit} characters of "
+            f"{_share(too_long, case)} {'is' if len(too_long) == 1 else 'are'} longer than the {limit} characters of "
             f"{case.rule.target}, such as {shown(too_long[0], 40)}.",
             case.fix(f"Cut after {limit} characters", convert=cut),
         )

@@ -20,7 +20,7 @@ from mappings.drafts import row_mark, rules_mark
 from mappings.models import DraftEdit, Mapping, MappingVersion
 from mappings.paths import MISSING, parse_path, read_path
 from mappings.phrasing import Difference, differences, step_words
-from mappings.preview import HIDDEN, Outcome, Refusal, Setting, Shown, show, try_rule
+from mappings.preview import Outcome, Refusal, Setting, Shown, show, try_rule
 from mappings.queries import history_of, known_value_maps
 from mappings.reading import touches, unused
 from mappings.rules import FieldRule, parse_rules
@@ -31,16 +31,16 @@ from mappings.validate import Coverage, Problem, coverage, problems
 
 Filter = Literal["all", "required", "suggested", "changed", "problems"]
 FILTERS: tuple[Filter, ...] = ("all", "required", "suggested", "changed", "problems")
-# Sentences of these findings quote sample values.
-_QUOTING = {
-    "TOO_LONG",
-    "TRUNCATION",
-    "PRECISION",
-    "TIME_ZONE",
-    "SAMPLES_FAIL",
-    "CONSTANT_SOURCE",
-    "ENUM",
-    "TWO_SOURCES",
+# Sentences of these findings quote sample values; a masked field gets the same finding without one.
+_WITHOUT_VALUES = {
+    "TOO_LONG": "A sample is longer than the field takes.",
+    "TRUNCATION": "A sample is cut.",
+    "PRECISION": "A sample loses digits.",
+    "TIME_ZONE": "If the source holds instants, the date depends on the time zone.",
+    "SAMPLES_FAIL": "A sample fails. Its value is masked, so what is wrong with it is not shown.",
+    "CONSTANT_SOURCE": "The source holds the same value in all samples.",
+    "ENUM": "The field does not take a value that the rule may give.",
+    "TWO_SOURCES": "Another source fits as well and holds other values. Make sure which one is meant.",
 }
 
 
@@ -169,9 +169,10 @@ class Editor:
 
     def _discreet(self, problem: Problem) -> Problem:
         rule = self.rule(problem.target)
-        if problem.code not in _QUOTING or rule is None or not self.is_masked(rule):
+        sentence = _WITHOUT_VALUES.get(problem.code)
+        if sentence is None or rule is None or not self.is_masked(rule):
             return problem
-        return Problem(problem.severity, problem.target, problem.code, HIDDEN, problem.quick_fix)
+        return Problem(problem.severity, problem.target, problem.code, sentence, problem.quick_fix)
 
     @cached_property
     def severities(self) -> Counter[str]:
@@ -225,8 +226,8 @@ class Editor:
         return [target.path for target in self.sides.targets]
 
     def is_masked(self, rule: FieldRule | None, target: str = "") -> bool:
-        """Whether what a rule reads or fills is restricted, so that no value of it is ever shown."""
-        if self.sides.target(rule.target if rule else target).is_restricted:
+        """Whether what a rule reads or fills is confidential or restricted, so that no value of it is ever shown."""
+        if self.sides.target(rule.target if rule else target).is_masked:
             return True
         return rule is not None and touches(rule, self._masked_sources)
 
@@ -266,11 +267,11 @@ class Editor:
         return {name: sum(map(keep, self.rows)) for name, keep in _FILTERS.items()}
 
     def sample_value(self, path: str) -> Shown | None:
-        """What the chosen sample holds at a source path; masked where a restricted field is filled from it."""
+        """What the chosen sample holds at a source path; masked where a masked field is filled from it."""
         if not self.samples.records:
             return None
-        if path in self._hidden_sources:
-            return Shown("restricted", is_blank=True)
+        if path in self.hidden_sources:
+            return Shown("masked", is_blank=True)
         try:
             return show(read_path(self.samples.bodies[self.chosen], parse_path(path)))
         except HubError:
@@ -278,19 +279,19 @@ class Editor:
 
     @cached_property
     def _masked_sources(self) -> set[str]:
-        """Restricted sources, and those that fill a restricted target in the draft or live."""
-        filled = {rule.source for rule in (*self.rules, *self.live_rules) if rule.target in self._restricted}
-        return (filled - {""}) | self.sides.restricted
+        """Masked sources, and those that fill a masked target in the draft or live."""
+        filled = {rule.source for rule in (*self.rules, *self.live_rules) if rule.target in self._masked_targets}
+        return (filled - {""}) | self.sides.masked
 
     @cached_property
-    def _hidden_sources(self) -> set[str]:
-        """The same, and those that are suggested for a restricted target."""
-        likely = {each.source for each in self.suggestions if each.target in self._restricted}
+    def hidden_sources(self) -> set[str]:
+        """The same, and those that are suggested for a masked target."""
+        likely = {each.source for each in self.suggestions if each.target in self._masked_targets}
         return likely | self._masked_sources
 
     @cached_property
-    def _restricted(self) -> set[str]:
-        return {target.path for target in self.sides.targets if target.is_restricted}
+    def _masked_targets(self) -> set[str]:
+        return {target.path for target in self.sides.targets if target.is_masked}
 
 
 _FILTERS: dict[Filter, Any] = {

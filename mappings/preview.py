@@ -20,7 +20,7 @@ from mappings.target_fields import TargetField
 
 State = Literal["ok", "warn", "fail", "muted"]
 SHOWN = 80
-HIDDEN = "This value is restricted, so neither it nor what is wrong with it is shown."
+HIDDEN = "This value is masked, so neither it nor what is wrong with it is shown."
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,13 @@ from typing import Any
 
 from connectors.inference import infer_fields
 from governance.models import ContractVersion
-from governance.schemas import Schema, field_type
+from governance.schemas import MASKED, Schema, field_type
 from hub.common.records import FieldInfo, Record
 from mappings.models import Mapping as MappingModel
 from mappings.paths import parse_path
 from mappings.target_fields import TargetField, target_fields
 
 NO_SCHEMA: Schema = {"type": "object", "properties": {}}
-RESTRICTED = "restricted"
 _SHORT = {"string": "str", "decimal": "dec", "number": "num", "integer": "int", "boolean": "bool", "date-time": "time"}
 
 
@@ -36,18 +35,18 @@ class Target:
         return self.field.path
 
     @property
-    def is_restricted(self) -> bool:
-        return self.field.classification == RESTRICTED
+    def is_masked(self) -> bool:
+        return self.field.classification in MASKED
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What a mapping maps between. `schema` describes the target, `restricted` names source fields never shown."""
+    """What a mapping maps between. `schema` describes the target; values of source fields in `masked` are never shown."""
 
     schema: Schema
     targets: tuple[Target, ...]
     sources: tuple[FieldInfo, ...]
-    restricted: frozenset[str]
+    masked: frozenset[str]
     key: tuple[str, ...]
 
     @property
@@ -79,7 +78,7 @@ def sides_of(
         schema,
         _targets(schema, free),
         tuple(_as_info(each, contract) for each in known),
-        frozenset(each.path for each in known if each.classification == RESTRICTED),
+        frozenset(each.path for each in known if each.classification in MASKED),
         tuple(each.path for each in known if each.is_key),
     )
 
@@ -164,8 +163,8 @@ def _as_info(found: TargetField, schema: Schema) -> FieldInfo:
 
 
 def _marked(source_schema: Mapping[str, Any]) -> frozenset[str]:
-    """Source fields that the stream's own schema calls restricted."""
-    return frozenset(each.path for each in target_fields(source_schema) if each.classification == RESTRICTED)
+    """Source fields that the stream's own schema calls confidential or restricted."""
+    return frozenset(each.path for each in target_fields(source_schema) if each.classification in MASKED)
 
 
 def _key(mapping: MappingModel) -> tuple[str, ...]:

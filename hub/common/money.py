@@ -127,7 +127,9 @@ def shown(value: Any, limit: int = 60) -> str:
         text = repr(value)
     except ValueError:  # Python refuses to print an integer of thousands of digits
         return "A number of thousands of digits"
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - 2]}…{text[-1]}" if text[-1] in "'\"" else f"{text[: limit - 1]}…"
 
 
 def quantize(number: Decimal, digits: int, rounding: RoundingOrExact = "") -> Decimal:

@@ -82,7 +82,7 @@ def _panel_context(editor: Editor, state: State) -> dict[str, Any]:
 
 
 def sentence_is_of(sentence: str, target: str) -> bool:
-    """Whether an error speaks of a field; those of restricted fields may quote their values."""
+    """Whether an error speaks of a field; those of masked fields may quote their values."""
     return target in sentence
 
 

@@ -133,7 +133,7 @@ def test_map_with_two_answers_warns() -> None:
 def test_expression_that_does_not_compile_or_fails_on_a_sample_blocks() -> None:
     assert "line 1, column" in found("EXPRESSION", *changed("hours", kind="expression", text="1 +", source="")).sentence
     failing = changed("hours", kind="expression", text="$mul(state, 2)", source="")
-    assert "6 of 6 samples fail" in found("EXPRESSION", *failing, samples=SAMPLES).sentence
+    assert "6 of 6 samples fail" in found("SAMPLES_FAIL", *failing, samples=SAMPLES).sentence
 
 
 def test_expression_on_money_with_operators_warns() -> None:

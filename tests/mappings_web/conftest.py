@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from hub.records.store import forget_profiles
 from mappings.models import Mapping, ValueMap
 from tests.mappings_web import world
 
@@ -23,3 +25,10 @@ def live(domains: dict[str, Any]) -> Mapping:
 @pytest.fixture
 def kinds(domains: dict[str, Any]) -> ValueMap:
     return world.value_map()
+
+
+@pytest.fixture(autouse=True)
+def no_profile_outlives_its_database() -> Iterator[None]:
+    """Tests empty the tables; ids that the process remembers would then point nowhere."""
+    yield
+    forget_profiles()

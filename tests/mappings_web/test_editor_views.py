@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from mappings import samples
 from mappings.drafts import row_mark
 from mappings.models import Mapping, SampleSet
 from mappings.rules import parse_rules
+from tests.mappings_web import world
+from tests.records.builders import put
 
 Browse = Callable[[Any], Client]
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -226,25 +229,44 @@ def test_a_system_that_does_not_answer_leaves_the_examples_and_says_why(
     assert "No records could be read: The PSA does not answer." in page
 
 
-def test_a_restricted_value_is_never_on_a_page(browse: Browse, ada: Any, draft: Mapping) -> None:
+@pytest.mark.parametrize(("field", "value"), [("cost_rate", "61.5"), ("bill_rate", "145.2")])
+def test_a_confidential_or_restricted_value_is_never_on_a_page(
+    browse: Browse, ada: Any, draft: Mapping, field: str, value: str
+) -> None:
     client = browse(ada)
     client.post("/mappings/times/samples/")
-    set_source(client, draft, "cost_rate", "cost_rate")
-    pages = [
-        client.get("/mappings/times/?field=cost_rate"),
+    pages = [client.get("/mappings/times/?panel=unused"), client.get("/mappings/times/suggestions/")]
+    set_source(client, draft, field, field)
+    pages += [
+        client.get(f"/mappings/times/?field={field}"),
         client.get("/mappings/times/?panel=output"),
         client.get("/mappings/times/row/sources/?field=comment"),
-        client.get("/mappings/times/row/inspect/?field=cost_rate", **HTMX),
+        client.get(f"/mappings/times/row/inspect/?field={field}", **HTMX),
         client.get("/mappings/times/suggestions/"),
         client.post(
             "/mappings/times/row/preview/",
-            {"target": "comment", "kind": "expression", "text": "cost_rate", "type": "integer"},
+            {"target": "comment", "kind": "expression", "text": field, "type": "integer"},
             **HTMX,
         ),
     ]
     for page in pages:
         assert page.status_code == 200
-        assert "61.5" not in page.content.decode()
+        assert value not in page.content.decode()
+    assert "The source holds the same value in all samples." in pages[2].content.decode()
+
+
+def test_samples_of_a_mapping_out_are_records_of_the_hub_without_what_is_masked(
+    browse: Browse, ada: Any, domains: Any
+) -> None:
+    mapping = world.mapping("out")
+    body = {"number": "T-7", "person": "R-9", "hours": "3.25", "bill_rate": "145.25"}
+    put(mapping.entity, [body], mapping.stream)
+    client = browse(ada)
+    set_source(client, mapping, "number", "number")
+    set_source(client, mapping, "notes", "bill_rate")
+    page = client.post("/mappings/times/samples/", follow=True).content.decode()
+    assert "T-7" in page
+    assert "145.25" not in client.get("/mappings/times/?panel=output").content.decode()
 
 
 def test_the_preview_shows_each_step_on_five_samples(browse: Browse, ada: Any, draft: Mapping) -> None:
@@ -305,5 +327,5 @@ def test_a_quick_fix_does_what_its_button_says(browse: Browse, ada: Any, live: M
 
 def test_unused_source_fields_are_listed(browse: Browse, ada: Any, live: Mapping) -> None:
     page = browse(ada).get("/mappings/times/?panel=unused").content.decode()
-    assert "Unused source 6" in page
+    assert "Unused source 7" in page
     assert "worked_on" in page

@@ -26,6 +26,7 @@ SCHEMA: dict[str, Any] = {
         "comment": {"type": "string", "maxLength": 12, "title": "Comment"},
         "cost_rate": {"type": "string", "format": "decimal", "title": "Cost rate", "x-classification": "restricted"},
         "billable": {"type": "boolean", "title": "Billable"},
+        "bill_rate": {"type": "string", "format": "decimal", "title": "Bill rate", "x-classification": "confidential"},
     },
 }
 FIELDS = [
@@ -37,6 +38,7 @@ FIELDS = [
     FieldInfo("kind", "string", "Kind", False, "DES"),
     FieldInfo("notes", "string", "Notes", False, "Workshop"),
     FieldInfo("cost_rate", "decimal", "Cost rate", False, "61.50"),
+    FieldInfo("bill_rate", "decimal", "Bill rate", False, "145.25"),
     FieldInfo("is_billable", "boolean", "Billable", False, "true"),
 ]
 RECORDS: list[dict[str, Any]] = [
@@ -49,6 +51,7 @@ RECORDS: list[dict[str, Any]] = [
         "kind": kind,
         "notes": notes,
         "cost_rate": "61.50",
+        "bill_rate": "145.25",
         "is_billable": True,
     }
     for at, (hours, kind, notes) in enumerate(
