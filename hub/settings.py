@@ -167,6 +167,7 @@ CELERY_TASK_ROUTES = {
     "hub.sync.tasks.execute_run": {"queue": "read"},
     "hub.sync.tasks.deliver": {"queue": "deliver"},
     "hub.sync.tasks.tick": {"queue": "monitor"},
+    "mappings.tasks.forget_expired_samples": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -176,7 +177,8 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = envint("HUB_WORKER_MEMORY_KB", 800_000)
 # Task messages are reminders: what is due is found in the database, every few seconds, with or without them.
 HUB_TICK_SECONDS = envint("HUB_TICK_SECONDS", 3)
 CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "hub.sync.tasks.tick", "schedule": HUB_TICK_SECONDS, "options": {"expires": HUB_TICK_SECONDS * 2}}
+    "tick": {"task": "hub.sync.tasks.tick", "schedule": HUB_TICK_SECONDS, "options": {"expires": HUB_TICK_SECONDS * 2}},
+    "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
 }
 
 REST_FRAMEWORK = {

@@ -1,0 +1,29 @@
+"""Work that the clock starts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from hub.celery import app
+from mappings.models import Mapping, SampleSet
+from mappings.samples import read_samples
+from mappings.tasks import forget_expired_samples
+
+
+def test_what_the_clock_starts_is_a_task_that_workers_know_and_have_a_queue_for() -> None:
+    app.loader.import_default_modules()
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        assert entry["task"] in app.tasks
+        assert entry["task"] in settings.CELERY_TASK_ROUTES
+
+
+def test_samples_go_after_their_hour_though_nobody_comes_back(live: Mapping, ada: Any, finn: Any) -> None:
+    read_samples(live, ada)
+    read_samples(live, finn)
+    SampleSet.objects.filter(reader=ada).update(expires_at=timezone.now() - timedelta(seconds=1))
+    forget_expired_samples()
+    assert list(SampleSet.objects.values_list("reader", flat=True)) == [finn.pk]
