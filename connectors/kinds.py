@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from typing import Any
+
 from connectors import secrets
 from connectors.models import Connection, Stream, System
 from connectors.problems import declaration_problems
@@ -9,7 +13,10 @@ from connectors.services import RESERVED_SLUGS, protocol_of
 from hub.accounts.models import Domain
 from hub.common import registry
 from hub.common.kinds import Attr, ModelKind, Ref
+from hub.common.records import FieldInfo
 from hub.common.registry import Document, Problem
+
+FIELD_WORDS = tuple(each.name for each in fields(FieldInfo))
 
 
 class SystemKind(ModelKind):
@@ -66,8 +73,41 @@ class ConnectionKind(ModelKind):
 
 
 class StreamKind(ModelKind):
+    """Fields are kept as discovery keeps them, and written down without what they do not say."""
+
+    def dump(self, slug: str) -> Document | None:
+        document = super().dump(slug)
+        return _with_short_fields(document) if document else None
+
+    def normal(self, document: Document) -> Document:
+        return _with_short_fields(super().normal(document))
+
     def extra_validate(self, document: Document) -> list[Problem]:
-        return reserved(document)
+        return reserved(document) + list(_field_problems(document.get("fields")))
+
+    def before_save(self, found: Stream, document: Document) -> None:
+        found.fields = [asdict(FieldInfo(**field)) for field in found.fields]
+
+
+def _with_short_fields(document: Document) -> Document:
+    if "fields" not in document:
+        return document
+    return {**document, "fields": [_short(FieldInfo(**field)) for field in document["fields"]]}
+
+
+def _short(field: FieldInfo) -> dict[str, Any]:
+    return {name: value for name, value in asdict(field).items() if value or name in ("path", "type")}
+
+
+def _field_problems(given: Any) -> Iterator[Problem]:
+    """Sentences for what is no list of fields."""
+    sentence = f"Write a field as {{path: amount, type: decimal}}; it may hold {', '.join(FIELD_WORDS)}."
+    if not isinstance(given or [], list):
+        yield Problem("fields", sentence)
+        return
+    for position, field in enumerate(given or []):
+        if not isinstance(field, dict) or not field.get("path") or set(field) - set(FIELD_WORDS):
+            yield Problem(f"fields.{position}", sentence)
 
 
 def reserved(document: Document) -> list[Problem]:

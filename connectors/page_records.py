@@ -10,10 +10,11 @@ import orjson
 from connectors.exact_json import number_text
 from connectors.paths import get, split_path
 from hub.common.errors import RecordError
-from hub.common.records import BadRecord, Record
+from hub.common.records import BadRecord, Record, joined_key
 
 DEFAULT_MAX_RECORD_BYTES = 10_000_000
 _RAW_LIMIT = 2_000
+_KEY_LIMIT = 500
 _NUL = "\x00"
 
 
@@ -28,6 +29,7 @@ class RecordReader:
     ) -> None:
         declared = (name for name, field in fields.items() if _kind(field) in ("string", "decimal"))
         exact = dict.fromkeys((*key, *declared))
+        self._key = tuple(key)
         self._flat = tuple(parts[0] for parts in map(split_path, exact) if len(parts) == 1)
         self._nested = tuple(path for path in exact if len(split_path(path)) > 1)
         self._max_bytes = max_bytes
@@ -42,7 +44,7 @@ class RecordReader:
         for position, item in enumerate(items):
             error = self._error(item) if careful or not isinstance(item, dict) else None
             if error:
-                bad.append(BadRecord(position, error, raw_text(item)))
+                bad.append(BadRecord(position, error, raw_text(item), bad_key(item, self._key)))
                 continue
             for name in self._flat:
                 value = item.get(name)
@@ -103,6 +105,24 @@ def find_nul(value: Any, path: str = "") -> str | None:
 def raw_text(item: Any) -> str:
     """The beginning of an item as text, for a person to look at; half characters are shown as question marks."""
     return repr(item)[:_RAW_LIMIT].encode("utf-8", "replace").decode().replace(_NUL, "\\0")
+
+
+def bad_key(item: Any, key: Sequence[str]) -> str:
+    """The id of an item that is no record: empty where its key is missing, or itself unfit to be kept."""
+    values = [exact_text(get(item, name)) for name in key] if isinstance(item, dict) else []
+    if not values or not all(isinstance(value, str) and value for value in values):
+        return ""
+    found = joined_key(values)
+    return found if len(found) <= _KEY_LIMIT and _NUL not in found and _is_whole(found) else ""
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the text holds no half character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def exact_text(value: Any) -> Any:

@@ -30,7 +30,7 @@ def decide(incoming: Body, current: Body, modes: Mapping[str, str]) -> Decision:
     merged = current
     for name, value in incoming.items():
         held = current.get(name)
-        if name in current and held == value:
+        if held == value:  # null empties a field; where nothing is held there is nothing to empty
             continue
         mode = modes.get(name)
         if mode == "append":

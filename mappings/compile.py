@@ -59,7 +59,9 @@ class MappingError(RecordError):
 
     def __init__(self, errors: Sequence[RecordError]) -> None:
         first = errors[0]
-        more = f" {len(errors) - 1} more fields of this record are wrong too." if len(errors) > 1 else ""
+        rest = len(errors) - 1
+        words = "field of this record is" if rest == 1 else "fields of this record are"
+        more = f" {rest} more {words} wrong too." if rest else ""
         super().__init__(first.what + more, field=first.field, where=first.where, fix=first.fix, code=first.code)
         self.errors = tuple(errors)
 

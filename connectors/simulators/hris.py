@@ -91,9 +91,10 @@ class HrisSimulator(Simulator):
 
     @route("GET", BASE + "/orgUnits")
     def get_org_units(self, request: Request, company: str) -> Reply:
-        """Tells no time of change: there is nothing but reading all of them."""
-        table = self.tables["orgUnits"]
-        return self._page(table, list(table.rows.values()), request.query)
+        """Tells no time of change: there is nothing but reading all of them, or all of one kind."""
+        table, query = self.tables["orgUnits"], request.query
+        rows = [row for row in table.rows.values() if query.get("kind", row["kind"]) == row["kind"]]
+        return self._page(table, rows, query)
 
     @route("GET", BASE + "/timeOffRequests")
     def get_time_off(self, request: Request, company: str) -> Reply:

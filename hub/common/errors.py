@@ -70,7 +70,8 @@ class MissingReference(RecordError):
     code = "WAITING"
 
     def __init__(self, field: str, entity: str, key: str, *, stream_id: int | None = None) -> None:
-        super().__init__(f"{entity} {key!r} is not in the hub yet.", field=field, fix="It is released when it arrives.")
+        name = entity.replace("_", " ").capitalize()
+        super().__init__(f"{name} {key!r} is not in the hub yet.", field=field, fix="It is released when it arrives.")
         self.entity, self.key, self.stream_id = entity, key, stream_id
 
 

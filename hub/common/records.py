@@ -13,11 +13,20 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record of a page that could not even be parsed; `position` counts from 0 within the page."""
+    """A record of a page that could not even be parsed; `position` counts from 0 within the page.
+
+    `external_id` is the record's id at its source (`joined_key`) where its key can still be read, else empty.
+    """
 
     position: int
     error: HubError
     raw: str = ""
+    external_id: str = ""
+
+
+def joined_key(parts: Sequence[str]) -> str:
+    """One text for the values of a key: of a single field as it is, of several with bars between them."""
+    return parts[0] if len(parts) == 1 else "|".join(part.replace("|", "||") for part in parts)
 
 
 @dataclass(slots=True)

@@ -82,7 +82,7 @@ def _small(plan: SyncPlan, size: int) -> Any:
 
 def _take(found: Sample, page: Page) -> None:
     offset = len(found.records)
-    found.bad += [BadRecord(offset + broken.position, broken.error, broken.raw) for broken in page.bad]
+    found.bad += [replace(broken, position=offset + broken.position) for broken in page.bad]
     found.records += page.records
 
 

@@ -29,8 +29,7 @@ def hold(
     for problem, transaction_id in sorted(problems, key=lambda p: p[0].external_id):
         error = problem.error
         missing = error if isinstance(error, MissingReference) else None
-        body = problem.record if isinstance(problem.record, dict) else {"raw": str(problem.record)[:100_000]}
-        amount, currency = _money(body, money)
+        amount, currency = _money(problem.record, money)
         cursor.execute(
             "insert into sync_heldrecord (sync_id, external_id, state, error_code, error_detail, field, missing_entity_id,"
             " missing_stream_id, missing_key, body, amount, currency, transaction_id, first_at, last_at)"
@@ -50,7 +49,7 @@ def hold(
                 entity_ids.get(missing.entity) if missing else None,
                 missing.stream_id if missing else None,
                 missing.key if missing else None,
-                json_bytes(without_nul(body)).decode(),
+                json_bytes(without_nul(problem.record)).decode(),
                 amount,
                 currency,
                 transaction_id,

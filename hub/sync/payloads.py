@@ -23,6 +23,7 @@ from hub.records.models import CanonicalRecord
 from hub.sync import ledger
 from hub.sync.models import Batch, Run, Sync, Transaction
 from hub.sync.plan import SyncPlan, load_plan
+from hub.sync.prepare import RAW
 from hub.sync.states import Outcome
 from mappings.models import MappingVersion
 from mappings.rules import FieldRule, parse_rules
@@ -105,10 +106,17 @@ def masked_paths(
 ) -> set[str]:
     """Dotted paths of the payload on the system's side of a sync whose values are masked."""
     secret = classified(contract.schema) if contract else frozenset()
+    if isinstance(payload, dict) and set(payload) == {RAW}:
+        return {RAW} if secret or _speaks_of_secrets(str(payload[RAW])) else set()
     found = set(sensitive_paths(payload))
     if mapping and secret:
         found |= {path for rule in _rules(mapping) if (path := _path_of(rule, sync.direction, secret))}
     return found
+
+
+def _speaks_of_secrets(text: str) -> bool:
+    """Whether the text of a record that could not be read names a field that is masked wherever it stands."""
+    return any(map(SENSITIVE.search, _WORD.findall(text)))
 
 
 def _rules(mapping: MappingVersion) -> Sequence[FieldRule]:

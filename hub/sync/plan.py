@@ -153,7 +153,8 @@ def _references(rules: tuple[FieldRule, ...], contract: ContractCheck, sync: Syn
                 f"There is no stream {rule.via!r}.", where=f"rule {rule.target}", fix="Name an existing one."
             )
         found.append(Reference(rule.target, entities[entity], entity, streams.get(rule.via)))
-    return tuple(found)
+    # Parents of the same kind come last: their keys may be made of the references before them.
+    return tuple(sorted(found, key=lambda reference: reference.entity_id == sync.entity.pk))
 
 
 def _dropped(version: ContractVersion, rules: tuple[FieldRule, ...]) -> frozenset[str]:

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.common.errors import HubError, MissingReference, RecordError
-from hub.common.records import BadRecord, Record
+from hub.common.records import BadRecord, Record, joined_key
 from hub.records.copying import ESCAPED_NUL, has_nul, json_bytes, without_nul
 from hub.records.queries import crosswalk_of, existing_keys, ids_by_key, keys_by_external_id
 from hub.sync.plan import Reference, SyncPlan
+
+# How a record that could not be read is kept: {"raw": the beginning of its text}.
+RAW = "raw"
+RAW_LIMIT = 100_000
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class Problem:
     """A record that may not pass, with the reason."""
 
     position: int
-    record: Any
+    record: Record
     external_id: str
     error: HubError
     key: str = ""
@@ -61,10 +65,9 @@ class Prepared:
 def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] = ()) -> Prepared:
     """Sort one page. Record errors become problems; anything else is raised and stops the run."""
     page = Prepared(read=len(records))
-    for broken in bad:
-        page.read += 1
-        page.problems.append(Problem(broken.position, broken.raw, f"#{broken.position}", broken.error))
     page.raws = [json_bytes(record) for record in records]
+    for broken in bad:
+        _set_aside(broken, page)
     items = _identified(plan, records, page)
     _hash(plan, items, page)
     todo = _skip_unchanged(plan, items, page)
@@ -72,6 +75,15 @@ def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] 
     complete = _resolve(plan, mapped, page)
     _place(plan, _keep_families(plan, _check(plan, complete, page), page), page)
     return page
+
+
+def _set_aside(broken: BadRecord, page: Prepared) -> None:
+    """A record that could not be read stands behind the others of its page, as text."""
+    record = {RAW: without_nul(broken.raw)[:RAW_LIMIT]}
+    found = broken.external_id or f"#{broken.position}"
+    page.problems.append(Problem(len(page.raws), record, found, broken.error))
+    page.raws.append(json_bytes(record))
+    page.read += 1
 
 
 def external_id(record: Record, key: Sequence[str]) -> str:
@@ -84,7 +96,7 @@ def external_id(record: Record, key: Sequence[str]) -> str:
                 f"The record has no value in its key field {name!r}.", field=name, fix="Correct it at its source."
             )
         parts.append(value if isinstance(value, str) else _plain(value))
-    return parts[0] if len(parts) == 1 else "|".join(part.replace("|", "||") for part in parts)
+    return joined_key(parts)
 
 
 def _plain(value: Any) -> str:
@@ -204,14 +216,19 @@ def _lookup(plan: SyncPlan, reference: Reference, values: set[str]) -> dict[str,
 
 
 def _own_keys(plan: SyncPlan, reference: Reference, items: list[Item]) -> dict[str, str]:
-    """A parent of the same kind may come in the same page as its child."""
+    """A parent of the same kind may come in the same page as its child.
+
+    Where the source gives ids of another stream, nothing in this page tells whose they are.
+    """
+    if reference.stream_id not in (None, plan.stream_id):
+        return {}
     keys = {}
     for item in items:
         try:
             key = external_id(item.body, plan.contract.markers.key)
         except RecordError:
             continue
-        keys[item.external_id if reference.stream_id == plan.stream_id else key] = key
+        keys[key if reference.stream_id is None else item.external_id] = key
     return keys
 
 

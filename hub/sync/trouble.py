@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Func, JSONField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Now
 
 from hub.common import facts
@@ -18,6 +18,7 @@ from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
 from hub.sync import engine, outbox
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, Transaction
+from hub.sync.prepare import RAW
 from hub.sync.states import DeliveryState, HeldState, Outcome
 
 MAX_REASON = 500
@@ -45,19 +46,16 @@ def in_state(word: str) -> Q:
 # Held records ----------------------------------------------------------------------------------------------
 def retry_held(*, held: HeldRecord, by: Any) -> bool:
     """Let one record take the whole path again; False when somebody did so already."""
-    if is_unnamed(held.external_id):
-        raise ConfigError(
-            "The source gave this record no id, so it cannot be taken up again by itself.",
-            fix="Correct it at its source, or discard it; the next run reads it again.",
-            code="NO_ID",
-        )
+    if reason := why_not_tried(held):
+        fix = "Correct it at its source, or discard it; the next run reads it again."
+        raise ConfigError(reason, fix=fix, code="NOT_TRIED")
     return retry_all_held(_one(held), by=by) == 1
 
 
 @transaction.atomic
 def retry_all_held(rows: QuerySet[HeldRecord], *, by: Any) -> int:
-    """Release every record of these that has an id and start a run for each sync that is not paused; returns how many."""
-    open_rows = rows.filter(state__in=OPEN_HELD).exclude(external_id__startswith="#")
+    """Release each of these that can be tried and start a run for each sync that is not paused; returns how many."""
+    open_rows = _triable(rows.filter(state__in=OPEN_HELD))
     sync_ids = list(open_rows.order_by().values_list("sync_id", flat=True).distinct())
     released = open_rows.update(state=HeldState.RELEASED)
     if released:
@@ -86,9 +84,21 @@ def discard_held(*, held: HeldRecord, reason: str, by: Any) -> bool:
     return True
 
 
-def is_unnamed(external_id: str) -> bool:
-    """Whether the hub made the id up ("#12", the position in its page) because the source gave none."""
-    return external_id.startswith("#")
+def why_not_tried(held: HeldRecord) -> str:
+    """The reason why a record cannot be taken up again from what is kept of it; empty when it can."""
+    if held.external_id.startswith("#"):  # made up from the position in its page
+        return "The source gave this record no id, so it cannot be taken up again by itself."
+    if set(held.body) == {RAW}:
+        return "The record could not be read, so only the beginning of its text is kept, and it cannot be tried again."
+    return ""
+
+
+def _triable(rows: QuerySet[HeldRecord]) -> QuerySet[HeldRecord]:
+    """Those of the rows for which `why_not_tried` is empty."""
+    parts = [F("body"), Value(RAW, output_field=TextField())]
+    rest = Func(*parts, template="(%(expressions)s)", arg_joiner=" - ", output_field=JSONField())
+    named = rows.exclude(external_id__startswith="#").annotate(beside_raw=rest)
+    return named.exclude(body__has_key=RAW, beside_raw={})
 
 
 def _one(held: HeldRecord) -> QuerySet[HeldRecord]:

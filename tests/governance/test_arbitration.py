@@ -21,6 +21,8 @@ HELD = {"code": "P-1", "name": "Alpha", "notes": None, "tags": ["a"]}
         ({"name": "Beta"}, {}, ("name",), (), {"name": "Beta"}),
         ({"name": None}, {}, ("name",), (), {"name": None}),
         ({"size": 3}, {}, ("size",), (), {"size": 3}),
+        ({"size": None}, {}, (), (), {}),
+        ({"size": None}, {"size": "append"}, (), (), {}),
         ({"name": "Beta"}, {"name": "if_new"}, (), ("name",), {}),
         ({"name": "Beta"}, {"name": "if_empty"}, (), ("name",), {}),
         ({"notes": "hello"}, {"notes": "if_empty"}, ("notes",), (), {"notes": "hello"}),
@@ -93,8 +95,13 @@ def test_changed_and_refused_tell_the_whole_story(
     assert [n for n in incoming if n in decision.changed] == list(decision.changed)
 
 
+def _filled(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
+
+
 @given(contents, contents)
 def test_plain_overwrites_make_the_incoming_record_come_true(incoming: dict[str, Any], current: dict[str, Any]) -> None:
     decision = decide(incoming, current, {})
-    assert decision.body == current | incoming
+    assert _filled(decision.body) == _filled(current | incoming)
+    assert set(decision.body) - set(current) <= set(_filled(incoming)), "a source that has nothing to say adds nothing"
     assert decision.refused == ()

@@ -22,6 +22,14 @@ from .conftest import SECRETS
 
 KINDS = {"crm": crm_data.KINDS, "psa": psa_data.KINDS, "hris": hris_data.KINDS, "erp": erp_data.KINDS}
 SYSTEMS = tuple(KINDS)
+# Streams that show a part of what the system keeps in one table.
+TABLES = {
+    "tasks": "stories",
+    "milestones": "stories",
+    "WonOpportunity": "Opportunity",
+    "companies": "orgUnits",
+    "costCenters": "orgUnits",
+}
 
 
 def declared(system: str) -> Declaration:
@@ -78,6 +86,9 @@ def _expected(control: Control, stream: str) -> int:
         case "tasks" | "milestones":
             rows = control.state("stories")
             return sum((row["story_type"] == "milestone") is (stream == "milestones") for row in rows)
+        case "companies" | "costCenters":
+            kind = {"companies": "Company", "costCenters": "Cost Center"}[stream]
+            return sum(row["kind"] == kind for row in control.state("orgUnits"))
         case "WonOpportunity":
             return sum(row["IsWon"] and bool(row["Legal_Entity__c"]) for row in control.state("Opportunity"))
     return control.counts()[stream]
@@ -99,7 +110,7 @@ def test_small_pages_give_the_same_records(systems: Controls, system: str) -> No
 def test_the_declared_fields_are_those_of_the_system(systems: Controls, system: str) -> None:
     names = {kind.name: {field.name for field in kind.fields} for kind in KINDS[system]}
     for stream, section in declared(system).streams.items():
-        kind = {"tasks": "stories", "milestones": "stories", "WonOpportunity": "Opportunity"}.get(stream, stream)
+        kind = TABLES.get(stream, stream)
         assert {name.partition(".")[0] for name in section["fields"]} <= names[kind]
 
 

@@ -224,7 +224,8 @@ def test_description_tells_types_and_lengths(systems: Controls) -> None:
     assert "Closed Won" in [value["value"] for value in fields["StageName"]["picklistValues"]]
 
 
-def test_totals_of_won_deals_are_those_of_the_firm(small: Controls) -> None:
-    won = [row for row in small.crm.state("Opportunity") if row["IsWon"]]
-    assert len(won) == small.crm.counts()["Contract"]
+def test_every_won_deal_with_a_project_has_a_contract(small: Controls) -> None:
+    projects = {row["external_reference"] for row in small.psa.state("workspaces")}
+    deals = [row for row in small.crm.state("Opportunity") if row["IsWon"] and row["Project_Code__c"] in projects]
+    assert {row["Opportunity__c"] for row in small.crm.state("Contract")} == {deal["Id"] for deal in deals}
     assert sum(Decimal(str(row["Value__c"])) for row in small.crm.state("Contract")) > 0

@@ -61,6 +61,14 @@ def test_org_units_tell_no_time_of_change(systems: Controls) -> None:
     assert all("lastChanged" not in unit for unit in units)
 
 
+def test_org_units_are_read_by_kind(systems: Controls) -> None:
+    with hris_client(systems) as client:
+        found = client.get("/orgUnits", params={"kind": "Company"}).json()
+        assert client.get("/orgUnits", params={"kind": "Team"}).json()["total"] == 0
+    assert found["total"] == len(found["data"]) > 0
+    assert {unit["kind"] for unit in found["data"]} == {"Company"}
+
+
 def test_only_changed_employees_come_back(systems: Controls) -> None:
     systems.hris.freeze()
     systems.hris.set_clock("2026-11-24T10:00:00Z")

@@ -106,7 +106,7 @@ class TestReading:
         firm.psa.sources["times"] = [{"id": "t1", "project": "P-0001", "hours": "8"}]
         result = dry_run(times)
         assert result.counts["waiting"] == 1
-        assert "project 'P-0001'" in result.rows[0].sentence
+        assert "Project 'P-0001'" in result.rows[0].sentence
 
     @pytest.mark.parametrize("code", ["p-0001", " P-0001", "00P-0001", "P -0001"])
     def test_a_key_that_differs_only_in_writing_would_duplicate(self, firm, code):

@@ -243,7 +243,7 @@ class TestReferences:
         assert (done.status, done.waiting) == ("succeeded", 1)
         held = HeldRecord.objects.get()
         assert (held.state, held.missing_key) == (HeldState.WAITING, "1")
-        assert "project '1'" in held.error_detail
+        assert "Project '1'" in held.error_detail
 
     def test_a_released_record_that_has_passed_meanwhile_is_let_go(self, world, times):
         memory.system("psa").sources["projects"] = [build.project_row(1)]

@@ -75,7 +75,7 @@ def _fill_master_data(firm: Firm, profile: Profile) -> None:
     firm.projects = clients.start_projects(profile.projects, firm.clients, firm.people, firm.today, firm.posted_until)
     firm.tasks = clients.break_down(firm.projects)
     firm.deals = clients.close_deals(firm.projects, firm.clients, firm.people, firm.today)
-    firm.contracts = clients.sign_contracts(firm.deals)
+    firm.contracts = clients.sign_contracts(firm.deals, firm.projects)
 
 
 def _fill_work(firm: Firm, profile: Profile) -> None:

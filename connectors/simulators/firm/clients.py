@@ -165,8 +165,10 @@ def _deal(n: int, stage: str, client: Client, owner: str, close: date) -> Deal:
     )  # fmt: skip
 
 
-def sign_contracts(deals: list[Deal]) -> list[Contract]:
-    won = [deal for deal in deals if deal.stage == "Closed Won"]
+def sign_contracts(deals: list[Deal], projects: list[Project]) -> list[Contract]:
+    """A contract for every won deal whose project is set up; where it is not, the papers are still to come."""
+    running = {project.code for project in projects}
+    won = [deal for deal in deals if deal.stage == "Closed Won" and deal.project in running]
     return [
         Contract(
             n, f"K-{5000 + deal.n}", deal.number, deal.client, deal.amount, deal.currency, deal.close_date,

@@ -130,7 +130,7 @@ def _detail(request: HttpRequest, held: HeldRecord, *, revealed: bool) -> dict[s
         "masked": frozenset() if revealed else masked,
         "revealed": revealed,
         "missing": totals.entity_name(held.missing_entity_id),
-        "is_unnamed": trouble.is_unnamed(held.external_id),
+        "why_not_tried": trouble.why_not_tried(held),
         "can_replay": may_in(request, "ledger.replay", held.sync),
         "can_reveal": may_in(request, "payloads.reveal", held.sync),
     }
