@@ -39,6 +39,9 @@ def pytest_sessionstart() -> None:
 
 
 def _flush_everything(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
+    from hub.records.store import forget_profiles
+
+    forget_profiles()
     with self.connection.cursor() as cursor:
         cursor.execute(
             "select string_agg(quote_ident(relname), ', ') from pg_class where relnamespace = 'public'::regnamespace"

@@ -70,6 +70,17 @@ def external_ids_by_key(stream_id: int, entity_id: int, keys: Collection[str]) -
         return dict(cursor.fetchall())
 
 
+def external_ids_of(stream_id: int, record_ids: Collection[int]) -> dict[int, str]:
+    """canonical id → external id at a stream; the lowest where the stream holds the record more than once"""
+    with plain_cursor() as cursor:
+        cursor.execute(
+            "select record_id, min(external_id) from records_crosswalk where stream_id = %s and record_id = any(%s)"
+            " group by record_id",
+            [stream_id, list(record_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
 def links_of(record: CanonicalRecord) -> Iterable[Crosswalk]:
     """Where else the record is known."""
     return Crosswalk.objects.filter(record=record).select_related("stream__connection__system").order_by("stream_id")

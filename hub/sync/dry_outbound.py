@@ -73,6 +73,7 @@ def _as_due(record: CanonicalRecord, known: Delivery | None) -> Due:
         bytes(known.delivered_hash) if known and known.delivered_hash else None,
         None if record.amount is None else str(record.amount),
         record.currency,
+        record.provenance_id,
     )
 
 
@@ -101,17 +102,18 @@ def _forms(key: str) -> list[str]:
 def _row(plan: SyncPlan, parcel: Parcel, held: dict[str, Record] | None) -> Row:
     due = parcel.due
     name = doubles.name_field(plan.contract.markers)
-    label, ref = str(due.body.get(name) or "") if name else "", due.target_ref or ""
+    label, ref = str(due.body.get(name) or "") if name else "", parcel.ref or ""
     if parcel.error is not None:
         return refusal(parcel.error, due.key, ref)
     if parcel.is_unchanged:
-        return Row("skip", due.key, ref, label, "The target already has exactly this.")
+        said = "The target said this itself." if parcel.is_echo else "The target already has exactly this."
+        return Row("skip", due.key, ref, label, said)
     if held is None:
         return _by_memory(parcel, label, ref)
     if due.key in held:
         return _meeting(plan, parcel, held[due.key], label, ref)
     twin = next((form for form in _forms(due.key) if form in held), "")
-    if twin and not due.target_ref:
+    if twin and not parcel.ref:
         sentence = f"The target holds {twin}: the key differs only in case, blanks or leading zeros."
         return Row("would_duplicate", due.key, ref, label, sentence, twin, _all_fields(parcel))
     return _by_memory(parcel, label, ref)
@@ -120,7 +122,7 @@ def _row(plan: SyncPlan, parcel: Parcel, held: dict[str, Record] | None) -> Row:
 def _meeting(plan: SyncPlan, parcel: Parcel, there: Record, label: str, ref: str) -> Row:
     """The target holds a record under this key."""
     key = parcel.due.key
-    if plan.stream.options.get("operation") == "create" and not parcel.due.target_ref:
+    if plan.stream.options.get("operation") == "create" and not parcel.ref:
         sentence = "The target already holds this key, and this stream only creates."
         return Row("would_duplicate", key, ref, label, sentence, key, _all_fields(parcel))
     changes = tuple(differences(there, parcel.body))
@@ -131,7 +133,7 @@ def _meeting(plan: SyncPlan, parcel: Parcel, there: Record, label: str, ref: str
 
 def _by_memory(parcel: Parcel, label: str, ref: str) -> Row:
     """By what the hub has delivered before."""
-    if parcel.due.delivered_version is not None or parcel.due.target_ref:
+    if parcel.due.delivered_version is not None or parcel.ref:
         sentence = "The hub has delivered it before; what the target holds now is not known."
         return Row("update", parcel.due.key, ref, label, sentence, changes=_all_fields(parcel, is_known=False))
     return Row("create", parcel.due.key, ref, label, changes=_all_fields(parcel))

@@ -28,6 +28,8 @@ from hub.common.errors import (
 )
 from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import json_bytes
+from hub.records.queries import external_ids_of
+from hub.records.store import profile_fields
 from hub.sync import ledger, outbox, retry, runs
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
@@ -41,19 +43,24 @@ HARMLESS = ("A", "B")
 
 @dataclass(slots=True)
 class Parcel:
-    """One due record mapped for the target, or the reason why it cannot go."""
+    """One due record mapped for the target, or the reason why it cannot go.
+
+    `ref` is the target's own id of the record, from delivering it or from reading it there; None where it is not known.
+    """
 
     due: Due
+    ref: str | None = None
     body: Record = field(default_factory=dict)
     json: bytes = b""
     hash: bytes = b""
     error: HubError | None = None
     is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
+    is_echo: bool = False  # every value that would be sent is what the target itself said last
 
     @property
     def is_unchanged(self) -> bool:
         """The target already holds exactly this."""
-        return self.error is None and self.due.delivered_hash == self.hash
+        return self.error is None and (self.is_echo or self.due.delivered_hash == self.hash)
 
 
 @dataclass
@@ -148,7 +155,7 @@ class OutboundRun:
         due = parcel.due
         operation = self.plan.stream.options.get("operation", "upsert")
         key = f"{self.plan.sync.slug}:{due.key}:{parcel.hash.hex()}"
-        return WriteItem(due.key, operation, parcel.body, ref=due.target_ref, idempotency_key=key)
+        return WriteItem(due.key, operation, parcel.body, ref=parcel.ref, idempotency_key=key)
 
     def _call(self, connector: Connector, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
         try:
@@ -171,7 +178,7 @@ class OutboundRun:
             runs.fence(cursor, self.run, counts=counts, stage="delivering")
             at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
             outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
-            known = {p.due.record_id for p in parcels if p.due.target_ref is not None}
+            known = {p.due.record_id for p in parcels if p.ref is not None}
             self._link(cursor, [(s, e) for s, e in settled if s.state == DeliveryState.DELIVERED], known, batch_id)
             ledger.write(
                 cursor,
@@ -194,12 +201,12 @@ class OutboundRun:
         entry = Entry(
             position,
             Outcome.UNCHANGED,
-            external_id=due.target_ref,
+            external_id=parcel.ref,
             key=due.key,
             record_id=due.record_id,
             version=due.version,
             attempt=due.attempts + 1,
-            target_ref=due.target_ref,
+            target_ref=parcel.ref,
             amount=due.amount,
             currency=due.currency,
             correlation_id=due.cause_id or 0,
@@ -210,7 +217,7 @@ class OutboundRun:
         elif parcel.is_unwanted:
             settlement.state = DeliveryState.DISCARDED
         elif parcel.is_unchanged:
-            settlement.hash = parcel.hash
+            settlement.hash, settlement.target_ref = parcel.hash, parcel.ref if parcel.ref != due.key else None
         elif answer is None:
             self._fail(settlement, entry, UnknownOutcome("The target's answer leaves this record out."))
         else:
@@ -323,7 +330,8 @@ class OutboundRun:
 
 def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
     """Map due records for the target: references become the target's own ids, the hash tells whether anything changed."""
-    parcels = [Parcel(item) for item in due]
+    parcels = [Parcel(item, item.target_ref) for item in due]
+    _recognise(plan, parcels)
     for parcel, result in zip(parcels, plan.mapper.apply_all([p.due.body for p in parcels]), strict=True):
         if isinstance(result, dict):
             parcel.body = result
@@ -338,6 +346,22 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
             parcel.json = json_bytes(parcel.body)
             parcel.hash = hashlib.blake2b(parcel.json, digest_size=16).digest()
     return parcels
+
+
+def _recognise(plan: SyncPlan, parcels: Sequence[Parcel]) -> None:
+    """Records that were read at the target are updated there, never made a second time, and not told what they said."""
+    unknown = [parcel.due.record_id for parcel in parcels if parcel.ref is None]
+    refs = external_ids_of(plan.stream_id, unknown) if unknown else {}
+    for parcel in parcels:
+        parcel.ref = parcel.ref or refs.get(parcel.due.record_id)
+        parcel.is_echo = parcel.ref is not None and _is_echo(plan, parcel.due)
+
+
+def _is_echo(plan: SyncPlan, due: Due) -> bool:
+    if not plan.echoing:
+        return False
+    said_by = profile_fields(due.provenance_id)
+    return {said_by[name] for name in plan.echoing if name in said_by} == {plan.connection.system_id}
 
 
 def _resolve(plan: SyncPlan, parcels: Sequence[Parcel]) -> None:

@@ -33,6 +33,7 @@ class Due:
     delivered_hash: bytes | None
     amount: str | None
     currency: str | None
+    provenance_id: int
 
 
 @dataclass(slots=True)
@@ -121,12 +122,18 @@ def due(cursor: Any, sync_id: int, limit: int) -> list[Due]:
     rows = cursor.execute(
         "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id,"
         " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
-        " d.delivered_hash, c.amount::text, c.currency"
+        " d.delivered_hash, c.amount::text, c.currency, c.provenance_id"
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() order by d.record_id limit %s",
         [sync_id, int(DeliveryState.PENDING), limit],
     ).fetchall()
-    return [Due(r[0], r[1], r[2], orjson.loads(r[3]), r[4], r[5], r[6], r[7], _bytes(r[8]), r[9], r[10]) for r in rows]
+    return [_due(*row) for row in rows]
+
+
+def _due(record_id: int, version: int, key: str, body: str, *rest: Any) -> Due:
+    attempts, cause_id, ref, delivered_version, delivered_hash, *others = rest
+    known = delivered_version, _bytes(delivered_hash)
+    return Due(record_id, version, key, orjson.loads(body), attempts, cause_id, ref, *known, *others)
 
 
 def _bytes(value: Any) -> bytes | None:

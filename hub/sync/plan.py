@@ -17,7 +17,9 @@ from hub.common.times import business_today
 from hub.sync.models import Run, Sync
 from mappings.compile import Mapper, ValueMapData, compile_mapping
 from mappings.models import MappingVersion
+from mappings.paths import parse_path
 from mappings.queries import value_maps_of
+from mappings.reading import reads
 from mappings.rules import FieldRule, parse_rules
 
 
@@ -62,6 +64,8 @@ class SyncPlan:
     salt: bytes
     subscribers: tuple[Subscriber, ...] = ()
     rules: tuple[FieldRule, ...] = ()
+    # Outbound: canonical fields that are sent; a record in which the target itself set all of them need not be sent.
+    echoing: frozenset[str] = frozenset()
     known_keys: dict[int, set[str]] = field(default_factory=dict)
     # Nothing of the stream and nothing of the entity was here when the run began: look-ups would find nothing. Should
     # something have come meanwhile, the unique indexes say so, and the page is prepared again with look-ups.
@@ -106,6 +110,7 @@ def load_plan(sync: Sync, *, run: Run | None = None, rules: list[dict[str, Any]]
         salt=_salt(version, contract_version, maps),
         subscribers=_subscribers(entity, stream.pk) if sync.direction == "in" else (),
         rules=parsed,
+        echoing=_echoing(sync, parsed, contract) if sync.direction == "out" else frozenset(),
     )
 
 
@@ -185,6 +190,20 @@ def _subscribers(entity: Entity, origin_stream_id: int) -> tuple[Subscriber, ...
         .order_by("pk")
     )
     return tuple(subscriber_of(sync) for sync in syncs)
+
+
+def _echoing(sync: Sync, rules: tuple[FieldRule, ...], contract: ContractCheck) -> frozenset[str]:
+    """Fields whose provenance tells an echo. None where the system shows the entity in more than one of its streams:
+
+    provenance names the system, not the stream, and what one stream says may be news to the other.
+    """
+    stream = sync.stream
+    others = Sync.objects.filter(mapping__entity=sync.entity, mapping__direction="in")
+    others = others.filter(mapping__stream__connection__system_id=stream.connection.system_id)
+    if others.exclude(mapping__stream=stream).exists():
+        return frozenset()
+    found = [reads(rule, contract.markers.fields) for rule in rules if rule.kind != "constant"]
+    return frozenset(parse_path(path)[0] for paths in found for path in paths) if all(found) else frozenset()
 
 
 def subscriber_of(sync: Sync) -> Subscriber:

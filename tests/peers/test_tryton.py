@@ -14,7 +14,8 @@ from hub.common.records import StreamSpec
 from hub.config import services as config
 from hub.records.models import CanonicalRecord, Crosswalk
 from hub.sync import services
-from hub.sync.models import Sync
+from hub.sync.models import Delivery, Sync
+from hub.sync.states import DeliveryState
 from tests import memory
 from tests.peers import tryton
 
@@ -46,6 +47,12 @@ def run(slug: str):
     done = services.run_here(sync=Sync.objects.get(slug=slug))
     assert done.error == ""
     return done
+
+
+def open_deliveries():
+    """What is still on its way, waits or is unsure, with its error."""
+    done = Delivery.objects.exclude(state=DeliveryState.DELIVERED)
+    return done.values_list("sync__slug", "record__key", "state", "error_code", "error_detail")
 
 
 def test_the_test_of_the_connection_says_who_one_is_signed_in_as(connection):
@@ -99,10 +106,12 @@ def test_a_party_and_its_project_are_written_back_once(connection, address):
     for _ in range(2):
         assert run("tryton-parties-out").failed == 0
         assert run("tryton-projects-out").failed == 0
+    assert not list(open_deliveries()), "every write was answered"
     with open_connection(connection) as connector:
         parties = connector.find(StreamSpec("parties", key=("code",)), ["H-0001"])
         works = [w for page in connector.read(StreamSpec("works", key=("id",)), cursor=None) for w in page.records]
     assert parties["H-0001"]["name"] == "Höhenzug & Söhne 🚀"
+    assert len(works) == 13, "what Tryton showed is not made there again"
     mine = [w for w in works if w["name"] == "H-P1"]
     assert len(mine) == 1
     assert mine[0]["party"]["code"] == "H-0001"

@@ -260,3 +260,47 @@ class TestReferencesAtTheTarget:
         drain(outbound)
         drain(times_out)
         assert memory.system("erp").targets["times"]["t1"]["job"] == "ref-P-0001"
+
+
+class TestATargetThatIsReadToo:
+    """The ERP's jobs are read as projects, and projects are delivered to its jobs."""
+
+    @pytest.fixture
+    def jobs_in(self, world):
+        _, outbound = world
+        rules = [
+            {"target": "code", "source": "number"},
+            {"target": "name", "source": "description"},
+            {"target": "budget", "source": "amount", "type": "decimal"},
+        ]
+        return build.sync("erp-jobs-in", "in", outbound.stream, outbound.entity, rules)
+
+    def read_jobs(self, jobs_in):
+        job = {"id": "17", "number": "P-0001", "description": "Project 1", "amount": "900.00"}
+        memory.system("erp").sources["jobs"] = [job]
+        assert services.run_here(sync=jobs_in).error == ""
+
+    def test_what_it_showed_is_updated_there_by_its_own_id(self, world, jobs_in):
+        inbound, outbound = world
+        self.read_jobs(jobs_in)
+        load(inbound, build.project_row(1))
+        drain(outbound)
+        assert [(w.key, w.ref) for w in memory.system("erp").writes] == [("P-0001", "17")]
+
+    def test_it_is_not_told_what_it_said_itself(self, world, jobs_in):
+        _, outbound = world
+        self.read_jobs(jobs_in)
+        run = services.run_here(sync=outbound)
+        assert (run.read, run.unchanged) == (1, 1)
+        assert not memory.system("erp").writes
+        assert Delivery.objects.get().target_ref == "17"
+
+    def test_what_another_of_its_streams_says_is_news(self, world, jobs_in):
+        _, outbound = world
+        self.read_jobs(jobs_in)
+        rules = [{"target": "code", "source": "code"}, {"target": "name", "source": "title"}]
+        deals = build.sync("erp-deals", "in", build.stream(outbound.stream.connection, "deals"), outbound.entity, rules)
+        memory.system("erp").sources["deals"] = [{"id": "1", "code": "P-0001", "title": "Renamed"}]
+        services.run_here(sync=deals)
+        drain(outbound)
+        assert [(w.ref, w.body["description"]) for w in memory.system("erp").writes] == [("17", "Renamed")]
