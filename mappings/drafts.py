@@ -39,7 +39,7 @@ def row_mark(rule: FieldRule | None) -> str:
 
 def rules_mark(rules: Rules) -> str:
     """The same for a whole draft."""
-    return hashlib.blake2s(orjson.dumps(rules, default=str), digest_size=8).hexdigest()
+    return hashlib.blake2s(orjson.dumps(rules, default=str, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
 
 def save_rule(*, mapping: Mapping, rule: FieldRule, seen: str, by: Any, order: Sequence[str] = ()) -> MappingVersion:

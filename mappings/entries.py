@@ -78,7 +78,9 @@ def delete_value_map(*, value_map: ValueMap, by: Any) -> None:
     """Remove a map that no mapping names. ConfigError naming those that do."""
     if users := users_of_value_maps().get(value_map.slug):
         names = ", ".join(mapping.name for mapping in users)
-        raise ConfigError(f"{value_map.name} is used by {names}.", fix="Choose another value map there first.")
+        raise ConfigError(
+            f"{value_map.name} is used by {names}.", fix="Choose another value map there first.", code="IN_USE"
+        )
     value_map.delete()
 
 

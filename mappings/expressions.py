@@ -177,7 +177,7 @@ def to_engine(value: Any) -> Any:
 
 
 def _syntax_error(text: str, error: jlens.JlensError) -> ExpressionError:
-    line, column = _line_column(text, error.position or 0)
+    line, column = _line_column(text, _offset(text, error))
     return ExpressionError(_sentence(error), line=line, column=column, fix="Correct the expression.")
 
 
@@ -185,10 +185,19 @@ def _sentence(error: jlens.JlensError) -> str:
     return f"{str(error).rstrip('.')}."
 
 
+def _offset(text: str, error: jlens.JlensError) -> int:
+    """Where the word begins at which the engine stopped: the engine itself tells where that word ends."""
+    end = error.position or 0
+    quoted = _QUOTED.search(str(error))
+    return end - len(quoted[1]) if quoted and text[:end].endswith(quoted[1]) else end
+
+
 def _line_column(text: str, offset: int) -> tuple[int, int]:
     before = text[:offset]
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
+
+_QUOTED = re.compile(r'"(.+?)"')
 
 # --- what is refused or warned about when saving --------------------------------------------------------------------
 

@@ -210,7 +210,7 @@ def _kind_problems(item: Mapping[str, Any]) -> Iterator[str]:
     kind = item.get("kind", "direct")
     for key in ("target", *_NEEDS[kind]):
         if not item.get(key):
-            yield f"{key} is empty; a {kind} rule needs it."
+            yield f"{key} is empty; a rule of the kind {kind} needs it."
     if item.get("digits") is not None and item.get("type", "string") != "decimal":
         yield "digits is only for the type decimal."
     if item.get("rounding") and item.get("digits") is None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.inference import infer_fields
+from connectors.paths import split_path
 from governance.models import ContractVersion
 from governance.schemas import MASKED, Schema, field_type
 from hub.common.records import FieldInfo, Record
 from mappings.models import Mapping as MappingModel
-from mappings.paths import parse_path
+from mappings.paths import format_path, parse_path
 from mappings.target_fields import TargetField, target_fields
 
 NO_SCHEMA: Schema = {"type": "object", "properties": {}}
@@ -84,9 +85,11 @@ def sides_of(
 
 
 def stream_fields(mapping: MappingModel, samples: Sequence[Record]) -> tuple[FieldInfo, ...]:
+    """The stream's fields under the paths that rules use: a name with a dot stands in quotes there, escaped here."""
     found = tuple(FieldInfo(**_known(each)) for each in mapping.stream.fields)
     is_inbound = mapping.direction == MappingModel.Direction.IN
-    return found if found or not is_inbound else infer_fields(list(samples))
+    offered = found if found or not is_inbound else infer_fields(list(samples))
+    return tuple(replace(info, path=format_path(split_path(info.path))) for info in offered)
 
 
 def _known(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def upsert(
             with cursor.copy(statements.copy) as copy:
                 copy.write(text)
             cursor.execute(statements.merge)
-            created = {found[0] for found in cursor if found[1]}
+            created = {found[0] for found in cursor.fetchall() if found[1]}
         _commit(driver)
         return created
     except psycopg.Error as error:

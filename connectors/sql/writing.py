@@ -53,7 +53,8 @@ class Writer:
                 "The stream has no key.", where=self.table.name, fix="Choose the columns that identify a row."
             )
         self.table.require(self.key)
-        self.table.require(dict.fromkeys(name for item in items for name in item.body))
+        shapes = {tuple(item.body) for item in items}  # of thousands of rows, most have the same columns
+        self.table.require(dict.fromkeys(name for shape in shapes for name in shape))
         if any(item.operation == "upsert" for item in items) and not self.table.enforces(self.key):
             raise ConfigError(
                 f"The table {self.table.name} does not keep ({', '.join(self.key)}) unique, so a repeated write would double.",

@@ -41,7 +41,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 
 def _status_of(error: HubError) -> int:
-    if error.code == "IN_USE":
+    if error.code in ("IN_USE", "CHANGED_MEANWHILE"):
         return 409
     return 502 if isinstance(error, AuthError | TransientError) else 422 if isinstance(error, ConfigError) else 400
 

@@ -97,7 +97,7 @@ Operation = Literal["upsert", "create", "update", "deactivate", "delete"]
 WriteStatus = Literal["created", "updated", "unchanged", "failed", "unsure"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WriteItem:
     """One record for a target. `ref` is the target's own id when it is known; `idempotency_key` is stable over retries."""
 
@@ -108,7 +108,7 @@ class WriteItem:
     idempotency_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WriteOutcome:
     """What the target did with one item; `ref` is mandatory for created, updated and unchanged."""
 

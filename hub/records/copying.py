@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
@@ -45,6 +46,21 @@ def array(values: list[str] | tuple[str, ...] | None) -> str:
         return NULL
     quoted = ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values)
     return text("{" + quoted + "}")
+
+
+def ids(values: Iterable[int]) -> str:
+    """A bigint[] parameter as one text (`%s::bigint[]`): the driver's own way costs a microsecond an element."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def texts(values: Collection[str]) -> str:
+    """A text[] parameter as one text (`%s::text[]`); no element may be None."""
+    if not values:
+        return "{}"
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        joined = '","'.join([value.replace("\\", "\\\\").replace('"', '\\"') for value in values])
+    return f'{{"{joined}"}}'
 
 
 def has_nul(value: Any) -> bool:

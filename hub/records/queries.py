@@ -12,6 +12,7 @@ from governance.models import Entity
 from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
 from hub.common.db import plain_cursor
+from hub.records.copying import ids, texts
 from hub.records.models import CanonicalRecord, Crosswalk
 
 
@@ -27,8 +28,8 @@ def crosswalk_of(stream_id: int, external_ids: Collection[str]) -> dict[str, tup
     """external id → (hash of the source record, canonical id)"""
     with plain_cursor() as cursor:
         cursor.execute(
-            "select external_id, hash, record_id from records_crosswalk where stream_id = %s and external_id = any(%s)",
-            [stream_id, list(external_ids)],
+            "select external_id, hash, record_id from records_crosswalk where stream_id = %s and external_id = any(%s::text[])",
+            [stream_id, texts(external_ids)],
         )
         return {external_id: (digest, record_id) for external_id, digest, record_id in cursor}
 
@@ -37,8 +38,8 @@ def ids_by_key(entity_id: int, keys: Collection[str]) -> dict[str, int]:
     """canonical key → canonical id"""
     with plain_cursor() as cursor:
         cursor.execute(
-            "select key, id from records_canonicalrecord where entity_id = %s and key = any(%s)",
-            [entity_id, list(keys)],
+            "select key, id from records_canonicalrecord where entity_id = %s and key = any(%s::text[])",
+            [entity_id, texts(keys)],
         )
         return dict(cursor.fetchall())
 
@@ -52,8 +53,8 @@ def keys_by_external_id(stream_id: int, external_ids: Collection[str]) -> dict[s
     with plain_cursor() as cursor:
         cursor.execute(
             "select x.external_id, c.key from records_crosswalk x join records_canonicalrecord c on c.id = x.record_id"
-            " where x.stream_id = %s and x.external_id = any(%s)",
-            [stream_id, list(external_ids)],
+            " where x.stream_id = %s and x.external_id = any(%s::text[])",
+            [stream_id, texts(external_ids)],
         )
         return dict(cursor.fetchall())
 
@@ -64,8 +65,8 @@ def external_ids_by_key(stream_id: int, entity_id: int, keys: Collection[str]) -
         cursor.execute(
             "select c.key, x.external_id from records_canonicalrecord c"
             " join records_crosswalk x on x.record_id = c.id and x.stream_id = %s"
-            " where c.entity_id = %s and c.key = any(%s)",
-            [stream_id, entity_id, list(keys)],
+            " where c.entity_id = %s and c.key = any(%s::text[])",
+            [stream_id, entity_id, texts(keys)],
         )
         return dict(cursor.fetchall())
 
@@ -74,9 +75,9 @@ def external_ids_of(stream_id: int, record_ids: Collection[int]) -> dict[int, st
     """canonical id → external id at a stream; the lowest where the stream holds the record more than once"""
     with plain_cursor() as cursor:
         cursor.execute(
-            "select record_id, min(external_id) from records_crosswalk where stream_id = %s and record_id = any(%s)"
+            "select record_id, min(external_id) from records_crosswalk where stream_id = %s and record_id = any(%s::bigint[])"
             " group by record_id",
-            [stream_id, list(record_ids)],
+            [stream_id, ids(record_ids)],
         )
         return dict(cursor.fetchall())
 
@@ -131,11 +132,11 @@ def known_ids(entity_ids: Collection[int], keys: Collection[str]) -> dict[tuple[
 def search(user: User, text: str, limit: int = 8) -> list[CanonicalRecord]:
     """Records known under this id at any system, then those whose key begins with it."""
     entities = scope_to_domains(Entity.objects.all(), user, SEE)
-    ids = list(entities.values_list("pk", flat=True))
-    if not text or not ids:
+    visible = list(entities.values_list("pk", flat=True))
+    if not text or not visible:
         return []
-    found = [*_by_external_id(text, limit), *_by_key(ids, text, limit)]
-    rows = CanonicalRecord.objects.filter(pk__in=found, entity__in=ids).select_related("entity").defer("body")
+    found = [*_by_external_id(text, limit), *_by_key(visible, text, limit)]
+    rows = CanonicalRecord.objects.filter(pk__in=found, entity__in=visible).select_related("entity").defer("body")
     return sorted(rows, key=lambda row: found.index(row.pk))[:limit]
 
 

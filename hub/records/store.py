@@ -15,7 +15,7 @@ import orjson
 from django.db import connection
 
 from governance.schemas import Markers
-from hub.records.copying import NULL, bytea, json_bytes, json_text, text
+from hub.records.copying import NULL, bytea, ids, json_bytes, json_text, text, texts
 
 Body = dict[str, Any]
 CANONICAL = (
@@ -67,12 +67,12 @@ class RecordStore:
         """Ids for new rows, taken from the sequence in blocks."""
         return allocate(self.cursor, "records_canonical_seq", count)
 
-    def lock(self, ids: Sequence[int]) -> dict[int, Current]:
+    def lock(self, record_ids: Sequence[int]) -> dict[int, Current]:
         """Lock rows in id order, so that two pages never wait for each other in a circle."""
         rows = self.cursor.execute(
             "select id, key, version, body::text, provenance_id from records_canonicalrecord"
-            " where id = any(%s) order by id for update",
-            [sorted(ids)],
+            " where id = any(%s::bigint[]) order by id for update",
+            [ids(sorted(record_ids))],
         )
         return {r[0]: Current(r[0], r[1], r[2], orjson.loads(r[3]), r[4]) for r in rows}
 
@@ -135,7 +135,7 @@ class RecordStore:
             "update records_crosswalk x set hash = u.hash, batch_id = %s"
             " from unnest(%s::text[], %s::bytea[]) u(external_id, hash)"
             " where x.stream_id = %s and x.external_id = u.external_id",
-            [batch_id, [external for external, _ in links], [digest for _, digest in links], stream_id],
+            [batch_id, texts([external for external, _ in links]), [digest for _, digest in links], stream_id],
         )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
@@ -14,7 +15,7 @@ from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
 from hub.sync.plan import SyncPlan, load_plan
-from hub.sync.states import DeliveryState, RunStatus
+from hub.sync.states import ACTIVE, DeliveryState, RunStatus
 
 # A worker gives other runs a turn after this long; the run goes on from its last page.
 SLICE_SECONDS = 60
@@ -42,7 +43,7 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
         _give_up(run, runs.as_hub_error(error), worker)
         return run
     if not complete:
-        runs.release(run)
+        runs.release(run, timings=worker.timings)
         bell.ring(run, direction=run.sync.direction)
         return run
     runs.finish(run, timings=worker.timings)
@@ -77,14 +78,18 @@ def _give_up(run: Run, error: HubError, worker: Worker | None) -> None:
 
 def ring_deliveries(inbound: InboundRun) -> None:
     """Outbound syncs that got work start at once, while the inbound run goes on reading."""
-    start_all(inbound.delivering, trigger=Run.Trigger.CHANGE)
+    if inbound.delivering:
+        start_all(inbound.delivering, trigger=Run.Trigger.CHANGE)
     inbound.delivering = set()
 
 
 def start_all(sync_ids: Iterable[int], *, trigger: str) -> list[Run]:
     """Start a run for each of these syncs that is not paused and has none."""
+    syncs = Sync.objects.filter(pk__in=set(sync_ids), is_paused=False)
+    if trigger == Run.Trigger.CHANGE:  # an active run looks for more before it ends
+        syncs = syncs.exclude(Exists(Run.objects.filter(sync=OuterRef("pk"), status__in=ACTIVE)))
     started = []
-    for sync in Sync.objects.filter(pk__in=set(sync_ids), is_paused=False).select_related("mapping").order_by("pk"):
+    for sync in syncs.select_related("mapping").order_by("pk"):
         run, made = runs.create(sync=sync, trigger=trigger)
         if made:
             bell.ring(run, direction=sync.direction)

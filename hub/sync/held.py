@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from hub.common.errors import HubError, MissingReference, RecordError
-from hub.records.copying import json_bytes, without_nul
+from hub.records.copying import json_bytes, texts, without_nul
 from hub.sync.prepare import Problem
 from hub.sync.states import HeldState, Outcome
 
@@ -68,8 +68,8 @@ def _money(body: dict[str, Any], names: tuple[str, str]) -> tuple[Any, Any]:
 
 def held_ids(cursor: Any, sync_id: int, external_ids: Collection[str]) -> set[str]:
     rows = cursor.execute(
-        "select external_id from sync_heldrecord where sync_id = %s and external_id = any(%s)",
-        [sync_id, list(external_ids)],
+        "select external_id from sync_heldrecord where sync_id = %s and external_id = any(%s::text[])",
+        [sync_id, texts(external_ids)],
     )
     return {row[0] for row in rows}
 

@@ -27,12 +27,14 @@ from hub.sync.prepare import Prepared, prepare
 # A page that loses a race for a new key, or a deadlock, is prepared again; more often than this is no race.
 STORE_ATTEMPTS = 5
 RELEASED_PAGE = 500
+# How often outbound syncs are told of new work while pages are stored; they look for more by themselves before they end.
+RING_SECONDS = 0.5
 RACES = (pg.UniqueViolation, pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable)
 
 
 @dataclass
 class InboundRun:
-    """Works through one run. `after_page` is called when a page is stored, to ring for the work that it made."""
+    """Works through one run. `after_page` is called as pages are stored, to ring for the work that they made."""
 
     run: Run
     plan: SyncPlan
@@ -54,13 +56,24 @@ class InboundRun:
             self._keep_cursor()
             return True
         with open_connection(self.plan.connection) as connector:
-            for page in self._pages(connector):
-                self._page(page, is_last=page.resume is None)
-                self.after_page(self)
-                if page.resume is not None and time.monotonic() > deadline:
-                    return False
+            if not self._read(connector, deadline):
+                return False
         self._keep_cursor()
         return True
+
+    def _read(self, connector: Connector, deadline: float) -> bool:
+        ring_at = 0.0
+        try:
+            for page in self._pages(connector):
+                self._page(page, is_last=page.resume is None)
+                if time.monotonic() >= ring_at:
+                    self.after_page(self)
+                    ring_at = time.monotonic() + RING_SECONDS
+                if page.resume is not None and time.monotonic() > deadline:
+                    return False
+            return True
+        finally:
+            self.after_page(self)
 
     @property
     def is_full(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from hub.records.copying import NULL, array, text
+from hub.records.copying import NULL, array, ids, text
 from hub.records.store import allocate
 from hub.sync.states import Outcome
 
@@ -65,7 +65,7 @@ def open_batch(
     """Write the batch row; returns (id, the transaction's time as text for COPY). (run, page) exists once."""
     row = cursor.execute(
         "insert into sync_batch (run_id, sync_id, page_no, status, at, read, mapping_version_id, contract_version_id,"
-        " unchanged_ids, sent_ids, payload) values (%s, %s, %s, %s, now(), %s, %s, %s, %s, %s, %s)"
+        " unchanged_ids, sent_ids, payload) values (%s, %s, %s, %s, now(), %s, %s, %s, %s::bigint[], %s::bigint[], %s)"
         " returning id, at::text",
         [
             run_id,
@@ -75,8 +75,8 @@ def open_batch(
             read,
             mapping_version_id,
             contract_version_id,
-            list(unchanged_ids) if unchanged_ids else None,
-            list(sent_ids) if sent_ids is not None else None,
+            ids(unchanged_ids) if unchanged_ids else None,
+            ids(sent_ids) if sent_ids is not None else None,
             payload,
         ],
     ).fetchone()

@@ -27,7 +27,7 @@ from hub.common.errors import (
     UnknownOutcome,
 )
 from hub.common.records import Record, WriteItem, WriteOutcome
-from hub.records.copying import json_bytes
+from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
 from hub.sync import ledger, outbox, retry, runs
@@ -191,8 +191,8 @@ class OutboundRun:
             )
             unchanged = [entry.record_id for _, entry in settled if entry.outcome == Outcome.UNCHANGED]
             cursor.execute(
-                "update sync_batch set status = %s, unchanged_ids = %s where id = %s",
-                [int(Batch.Status.DONE), unchanged or None, batch_id],
+                "update sync_batch set status = %s, unchanged_ids = %s::bigint[] where id = %s",
+                [int(Batch.Status.DONE), ids(filter(None, unchanged)) if unchanged else None, batch_id],
             )
         self.timings["outcome"] += time.perf_counter() - started
 
@@ -274,7 +274,12 @@ class OutboundRun:
                 "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash)"
                 " select %s, u.ref, u.id, %s, ''::bytea from unnest(%s::text[], %s::bigint[]) u(ref, id)"
                 " order by u.ref on conflict do nothing",
-                [self.plan.stream_id, batch_id, [s.target_ref for s, _ in refs], [s.record_id for s, _ in refs]],
+                [
+                    self.plan.stream_id,
+                    batch_id,
+                    texts([s.target_ref or "" for s, _ in refs]),
+                    ids(s.record_id for s, _ in refs),
+                ],
             )
         keys = [entry.key or "" for _, entry in delivered]
         if keys:
@@ -338,8 +343,9 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
         else:
             parcel.error = result.error
     subscriber = subscriber_of(plan.sync)
-    for parcel in parcels:
-        parcel.is_unwanted = not subscriber.wants(parcel.due.body)
+    if subscriber.only_when:
+        for parcel in parcels:
+            parcel.is_unwanted = not subscriber.wants(parcel.due.body)
     _resolve(plan, [p for p in parcels if p.error is None and not p.is_unwanted])
     for parcel in parcels:
         if parcel.error is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,8 +18,7 @@ from hub.sync.plan import Subscriber
 from hub.sync.states import DeliveryState
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A record that is due for delivery, with what the target is known to hold."""
 
     record_id: int
@@ -127,17 +126,7 @@ def due(cursor: Any, sync_id: int, limit: int) -> list[Due]:
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() order by d.record_id limit %s",
         [sync_id, int(DeliveryState.PENDING), limit],
     ).fetchall()
-    return [_due(*row) for row in rows]
-
-
-def _due(record_id: int, version: int, key: str, body: str, *rest: Any) -> Due:
-    attempts, cause_id, ref, delivered_version, delivered_hash, *others = rest
-    known = delivered_version, _bytes(delivered_hash)
-    return Due(record_id, version, key, orjson.loads(body), attempts, cause_id, ref, *known, *others)
-
-
-def _bytes(value: Any) -> bytes | None:
-    return None if value is None else bytes(value)
+    return [Due(r[0], r[1], r[2], orjson.loads(r[3]), *r[4:]) for r in rows]
 
 
 def settle(cursor: Any, sync_id: int, settlements: Sequence[Settlement]) -> None:
@@ -219,6 +208,8 @@ def refs_at(stream_id: int, entity_id: int, keys: Collection[str]) -> dict[str, 
 
 def release_waiting(cursor: Any, entity_id: int, keys: Iterable[str], *, connection_id: int) -> list[int]:
     """Deliveries at a connection that waited for one of these parents become due; returns their syncs."""
+    if not _anyone_waits(cursor, entity_id):
+        return []
     rows = cursor.execute(
         "update sync_delivery d set state = %s, next_at = now(), missing_key = null, missing_entity_id = null"
         " where d.state = %s and d.missing_entity_id = %s and d.missing_key = any(%s) and d.sync_id in ("
@@ -227,3 +218,12 @@ def release_waiting(cursor: Any, entity_id: int, keys: Iterable[str], *, connect
         [int(DeliveryState.PENDING), int(DeliveryState.WAITING), entity_id, list(keys), connection_id],
     ).fetchall()
     return sorted({row[0] for row in rows})
+
+
+def _anyone_waits(cursor: Any, entity_id: int) -> bool:
+    """Mostly nobody does, and asking is cheaper than looking for a whole batch of keys."""
+    row = cursor.execute(
+        "select 1 from sync_delivery where state = %s and missing_entity_id = %s limit 1",
+        [int(DeliveryState.WAITING), entity_id],
+    ).fetchone()
+    return row is not None

@@ -13,6 +13,7 @@ from typing import Any
 
 from governance.arbitration import decide
 from hub.common.records import Record
+from hub.records.copying import ids
 from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
 from hub.sync import held, ledger, outbox, runs
 from hub.sync.ledger import Entry
@@ -68,10 +69,10 @@ class PageTransaction:
     def _create(self, items: list[Item]) -> None:
         if not items:
             return
-        ids = self.records.allocate(len(items))
+        record_ids = self.records.allocate(len(items))
         numbers = ledger.allocate_ids(self.cursor, len(items))
         writes = []
-        for item, record_id, number in zip(items, ids, numbers, strict=True):
+        for item, record_id, number in zip(items, record_ids, numbers, strict=True):
             item.record_id = self.made[item.key] = record_id
             profile = profile_of_one(tuple(item.body), self.system_id)
             writes.append(Write(record_id, item.key, 1, item.body, profile, item.json))
@@ -181,7 +182,8 @@ class PageTransaction:
         )
         if self.unchanged:
             self.cursor.execute(
-                "update sync_batch set unchanged_ids = %s where id = %s", [self.unchanged, self.batch_id]
+                "update sync_batch set unchanged_ids = %s::bigint[] where id = %s",
+                [ids(self.unchanged), self.batch_id],
             )
         counts: dict[str, int] = defaultdict(int)
         for outcome, count in ledger.count_outcomes(self.entries).items():

@@ -77,12 +77,12 @@ class SyncPlan:
         return self.sync.direction == "in"
 
 
-def load_plan(sync: Sync, *, run: Run | None = None, rules: list[dict[str, Any]] | None = None) -> SyncPlan:
-    """Compile a sync. A run that was interrupted keeps the versions it began with; `rules` tries out others."""
+def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
+    """Compile a sync. A run that was interrupted keeps the versions it began with."""
     mapping, entity, stream = sync.mapping, sync.entity, sync.stream
     version = (run.mapping_version if run else None) or _active_mapping(sync)
     contract_version = (run.contract_version if run else None) or _active_contract(entity)
-    parsed = parse_rules(version.rules if rules is None else rules)
+    parsed = parse_rules(version.rules)
     if not parsed:
         raise ConfigError(f"The mapping {mapping.name!r} has no rules.", fix="Map at least the key.", code="NO_RULES")
     maps = value_maps_of(parsed)

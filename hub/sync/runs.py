@@ -7,6 +7,7 @@ lease finds another epoch and writes nothing.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -97,9 +98,16 @@ def fence(cursor: Any, run: Run, *, counts: dict[str, int], stage: str, **values
         setattr(run, name, getattr(run, name) + amount)
 
 
-def release(run: Run) -> None:
+def release(run: Run, *, timings: Mapping[str, float]) -> None:
     """Give the lease back without finishing: the next message or sweep goes on from the last stored page."""
-    Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None, claims=0)
+    spent = _with(run.timings, timings)
+    Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None, claims=0, timings=spent)
+
+
+def _with(before: Mapping[str, float], slice_: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by stage over all slices of a run."""
+    names = dict.fromkeys((*before, *slice_))
+    return {name: round(before.get(name, 0.0) + slice_.get(name, 0.0), 4) for name in names}
 
 
 def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None) -> RunStatus:
@@ -113,7 +121,7 @@ def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float]
     run.error_code = error.code if error else ""
     run.error = str(error) if error else ""
     if timings is not None:
-        run.timings = {name: round(seconds, 4) for name, seconds in timings.items()}
+        run.timings = _with(run.timings, timings)
     updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
         status=run.status,
         error_code=run.error_code,

@@ -127,7 +127,8 @@ def test_refused_names_stay_dead_even_if_the_check_is_passed_by() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column"), [("1 +", 1, 4), ("a &\n  foo(bar", 2, 10), ("a\n.b)", 2, 4), ("1 /* x", 1, 3)]
+    ("text", "line", "column"),
+    [("1 +", 1, 4), ("a &\n  foo(bar", 2, 10), ("a\n.b)", 2, 3), ("1 + foo bar", 1, 9), ("1 /* x", 1, 3)],
 )
 def test_syntax_error_has_line_and_column(text: str, line: int, column: int) -> None:
     with pytest.raises(ExpressionError) as caught:

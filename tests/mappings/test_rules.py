@@ -51,8 +51,8 @@ def test_dumped_rules_survive_yaml() -> None:
     ("item", "sentence"),
     [
         ("x", "'x' is not a rule"),
-        ({}, "target is empty; a direct rule needs it"),
-        ({"target": "a"}, "source is empty; a direct rule needs it"),
+        ({}, "target is empty; a rule of the kind direct needs it"),
+        ({"target": "a"}, "source is empty; a rule of the kind direct needs it"),
         ({"target": "a", "source": 7}, "source must be text"),
         ({"target": "a", "sorce": "b"}, "did you mean source?"),
         ({"target": "a", "source": "b..c"}, "empty step"),

@@ -154,7 +154,7 @@ def test_a_rule_that_is_not_complete_is_told_beside_its_field(browse: Browse, ad
     client, data = browse(ada), {"target": "comment", "seen": mark(draft, "comment"), "kind": "direct"}
     answer = client.post("/mappings/times/row/save/", data, **HTMX)
     assert answer.status_code == 422
-    assert "Source is empty; a direct rule needs it." in answer.content.decode()
+    assert "Source is empty; a rule of the kind direct needs it." in answer.content.decode()
     answer = client.post("/mappings/times/row/save/", {**data, "source": "notes", "step": "truncate"}, **HTMX)
     assert "Truncate needs length" in answer.content.decode()
     assert "comment" not in draft_rules(draft)

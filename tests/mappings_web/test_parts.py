@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
+from connectors.models import Stream
 from mappings.chains import changed_steps, format_any, parse_any, posted_steps, step_fields
+from mappings.compile import compile_mapping
 from mappings.functions import FUNCTIONS
 from mappings.functions.registry import REQUIRED
+from mappings.models import Mapping
 from mappings.phrasing import describe, differences, summary
 from mappings.preview import Refusal, Setting, try_rule
 from mappings.reading import maps_named, reads, touches, unused
 from mappings.rules import Conversion, FieldRule, parse_rules
 from mappings.samples import pick
-from mappings.sides import stream_schema
+from mappings.sides import stream_fields, stream_schema
 from mappings.target_fields import target_fields
 from mappings.views.state import State
 from tests.mappings_web import world
@@ -160,3 +163,12 @@ def test_a_stream_described_by_paths_is_a_nested_schema() -> None:
 def test_the_state_of_the_editor_is_only_what_is_not_as_usual() -> None:
     assert State().query == ""
     assert State(show="problems", sample=2, field="a b").query == "show=problems&sample=2&field=a+b"
+
+
+def test_field_with_a_dot_in_its_name_is_offered_under_the_path_that_a_rule_reads() -> None:
+    record = {"@odata.etag": "W/1", "client": {"code": "C-1"}}
+    mapping = Mapping(direction="in", stream=Stream(fields=[]))
+    paths = [info.path for info in stream_fields(mapping, [record])]
+    rules = parse_rules([{"target": f"t{at}", "source": path} for at, path in enumerate(paths)])
+    mapped = compile_mapping(rules, value_maps={}, time_zone="UTC", direction="in").apply(record)
+    assert list(mapped.values()) == ["W/1", "C-1"]

@@ -89,7 +89,7 @@ def test_slug_that_is_taken_or_an_address_of_a_page_is_refused(kinds, finn, brow
 def test_value_map_that_a_mapping_names_is_not_deleted(kinds, live, finn, browse):
     live.versions.update(rules=[{"target": "activity", "kind": "value_map", "source": "kind", "value_map": "kinds"}])
     refused = send(browse(finn), "delete", HERE)
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     assert "Time entries from the PSA" in refused.json()["detail"]
 
 

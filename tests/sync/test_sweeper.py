@@ -38,7 +38,8 @@ def test_a_run_whose_ring_was_lost_is_rung_for_again(world):
     assert sweeper.ring_stranded_runs() == 1
 
 
-def test_a_run_whose_worker_died_is_taken_over_where_it_stood(world):
+def test_a_run_whose_worker_died_is_taken_over_where_it_stood(world, monkeypatch):
+    monkeypatch.setattr("hub.sync.inbound.RING_SECONDS", 0)
     inbound, _ = world
     memory.system("psa").sources["projects"] = [build.project_row(n) for n in range(30)]
     memory.system("psa").page_size = 10
@@ -112,3 +113,29 @@ def test_a_record_that_waits_too_long_becomes_an_exception(world):
 def test_the_tick_makes_the_months_ahead_and_may_run_any_number_of_times(world):
     for _ in range(2):
         sweeper.tick()
+
+
+def test_a_run_that_takes_several_turns_adds_up_its_stages(world):
+    inbound, _ = world
+    memory.system("psa").sources["projects"] = [build.project_row(n) for n in range(30)]
+    memory.system("psa").page_size = 10
+    run, _ = services.start_run(sync=inbound)
+    seen = []
+    for _ in range(3):
+        engine.execute(run.pk, slice_seconds=0)
+        run.refresh_from_db()
+        seen.append(run.timings["store"])
+    assert run.status == "succeeded"
+    assert seen == sorted(seen)
+    assert seen[0] < seen[2]
+
+
+def test_work_is_rung_for_once_however_many_pages_bring_it(world, monkeypatch):
+    inbound, outbound = world
+    rung = []
+    monkeypatch.setattr("hub.sync.bell.ring", lambda run, *, direction: rung.append(direction))
+    memory.system("psa").sources["projects"] = [build.project_row(n) for n in range(30)]
+    memory.system("psa").page_size = 10
+    services.run_here(sync=inbound)
+    assert rung.count("out") == 1
+    assert Run.objects.filter(sync=outbound).count() == 1

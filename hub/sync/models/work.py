@@ -131,6 +131,11 @@ class Delivery(models.Model):
                 condition=models.Q(state__in=[2, 3, 4, 5]),
                 name="delivery_troubled",
             ),
+            models.Index(
+                fields=["missing_entity_id", "missing_key"],
+                condition=models.Q(state=DeliveryState.WAITING.value),
+                name="delivery_waiting_for",
+            ),
         ]
 
 
