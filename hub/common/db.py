@@ -10,6 +10,18 @@ import psycopg
 from django.db import connection
 
 
+def join_by_key(cursor: psycopg.Cursor[Any]) -> None:
+    """Until the transaction ends, joins look rows up by key, one after the other.
+
+    A page of a thousand rows meets a table whose statistics are from before the load that fills it. The planner then takes
+    the table for small and reads all of it for every page, which makes a load quadratic.
+    """
+    cursor.execute(
+        "select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+        " set_config('enable_material', 'off', true)"
+    )
+
+
 @contextmanager
 def plain_cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     """A cursor inside whatever transaction Django is in. Its errors are psycopg's own (psycopg.errors)."""

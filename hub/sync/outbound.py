@@ -17,7 +17,7 @@ from django.db import transaction
 
 from connectors.base import Connector
 from connectors.services import open_connection
-from hub.common.db import plain_cursor
+from hub.common.db import join_by_key, plain_cursor
 from hub.common.errors import (
     ConfigError,
     HubError,
@@ -176,6 +176,7 @@ class OutboundRun:
             for _, entry in settled:
                 counts[COUNTER[entry.outcome]] += 1
             runs.fence(cursor, self.run, counts=counts, stage="delivering")
+            join_by_key(cursor)
             at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
             outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
             known = {p.due.record_id for p in parcels if p.ref is not None}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.arbitration import decide
+from hub.common.db import join_by_key
 from hub.common.records import Record
 from hub.records.copying import ids
 from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
@@ -44,6 +45,7 @@ class PageTransaction:
 
     def store(self, position: dict[str, Any]) -> Stored:
         runs.fence(self.cursor, self.run, counts={}, stage="storing", page_no=self.run.page_no + 1, **position)
+        join_by_key(self.cursor)
         self.batch_id, self.now = ledger.open_batch(
             self.cursor,
             run_id=self.run.pk,
