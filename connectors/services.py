@@ -115,6 +115,14 @@ def protocol_of(document: Document) -> str:
     return declaration.protocol if declaration else document.get("protocol") or ""
 
 
+def load_protocols_in_use() -> None:
+    """Import the connectors of the stored connections: a worker's processes share what is loaded before they begin."""
+    stored = Connection.objects.order_by().values_list("protocol", flat=True).distinct()
+    classes = registry.protocols()
+    for protocol in set(stored) & set(classes):
+        classes[protocol]  # imported by being asked for
+
+
 def check_connection(connection: Connection) -> list[CheckStep]:
     """Test a stored connection, keep the result on it, and tell whoever waits for it."""
     try:

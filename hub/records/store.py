@@ -61,7 +61,8 @@ class RecordStore:
         places = dict(self.markers.promoted)
         names = [places.get(column, "") for column in ("legal_entity", "customer", "project", "period")]
         names += [self.markers.amount, self.markers.currency, places.get("source_updated_at", "")]
-        self._lifted = names
+        self._lifted = [(place, name) for place, name in enumerate(names) if name]
+        self._nothing = [NULL] * len(names)
 
     def allocate(self, count: int) -> list[int]:
         """Ids for new rows, taken from the sequence in blocks."""
@@ -108,10 +109,12 @@ class RecordStore:
 
     def _promoted(self, body: Body) -> str:
         """Columns that the contract's markers lift out of the body; most records have few of them."""
-        get = body.get
-        return "\t".join(
-            [NULL if not name or (v := get(name)) in (None, "") else text(str(v)) for name in self._lifted]
-        )
+        columns = self._nothing.copy()
+        for place, name in self._lifted:
+            value = body.get(name)
+            if value is not None and value != "":
+                columns[place] = text(str(value))
+        return "\t".join(columns)
 
     # Crosswalk ---------------------------------------------------------------------------------------------
     def link(self, stream_id: int, batch_id: int, links: Sequence[tuple[str, int, bytes]]) -> None:

@@ -52,11 +52,12 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
 
 
 def _worker(run: Run) -> Worker:
+    started = time.perf_counter()
     plan = load_plan(run.sync, run=run)
     _pin(run, plan)
-    if plan.is_inbound:
-        return InboundRun(run, plan, after_page=ring_deliveries)
-    return OutboundRun(run, plan)
+    worker = InboundRun(run, plan, after_page=ring_deliveries) if plan.is_inbound else OutboundRun(run, plan)
+    worker.timings["plan"] += time.perf_counter() - started
+    return worker
 
 
 def _pin(run: Run, plan: SyncPlan) -> None:

@@ -75,10 +75,12 @@ class OutboundRun:
 
     def work(self, *, deadline: float) -> bool:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
+        started = time.perf_counter()
         with open_connection(self.plan.connection) as connector:
             self.safety = connector.safety(self.plan.stream)
             self._resolve_open_batch()
             self._take_up_missing()
+            self.timings["open"] += time.perf_counter() - started
             while True:
                 started = time.perf_counter()
                 parcels = self._parcels(self._size(connector))

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from typing import Any
 
+from celery import shared_task
+from celery.signals import worker_init
+from django.db import connections
+
+from connectors.services import load_protocols_in_use
 from hub.sync import engine, sweeper
+
+
+@worker_init.connect
+def load_connectors(**_: Any) -> None:
+    """Before the pool forks. A database connection must not be shared with what is forked."""
+    load_protocols_in_use()
+    connections.close_all()
 
 
 @shared_task
