@@ -133,6 +133,8 @@ def test_from_an_empty_draft_to_a_live_mapping(visit: Any, ada: User, domains: A
     expect(row).to_have_class(re.compile("cursor"))
     inspector.get_by_label("Conversion to add").select_option("truncate")
     inspector.get_by_role("button", name="Add conversion").click()
+    expect(inspector.get_by_label("Length")).to_be_visible()
+    here.settle()
     inspector.get_by_label("Length").fill("3")
     expect(page.locator("#live")).to_contain_text("A w")
     expect(page.locator("#live")).to_contain_text("Not saved.")
@@ -143,6 +145,8 @@ def test_from_an_empty_draft_to_a_live_mapping(visit: Any, ada: User, domains: A
 
     # an expression that is wrong is pointed at
     inspector.get_by_label("How it is filled").select_option("expression")
+    expect(inspector.get_by_label("Expression (JSONata)")).to_be_visible()
+    here.settle()
     inspector.get_by_label("Expression (JSONata)").fill("notes & & 1")
     expect(page.locator("#live")).to_contain_text("Line 1, column")
     look(here, "mapping_expression_wrong")

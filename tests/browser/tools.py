@@ -69,6 +69,11 @@ class Visit:
             self.shoot(f"{name}_{width}_{scheme}")
             self.assert_accessible()
 
+    def settle(self) -> None:
+        """Until no exchange of htmx is under way: what it put into the page a moment ago does not listen yet."""
+        busy = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
+        self.page.wait_for_function(f"() => !document.querySelector('{busy}')")
+
     def shoot(self, name: str) -> None:
         """Keep a picture when HUB_SHOTS names a folder."""
         if folder := os.environ.get("HUB_SHOTS"):
