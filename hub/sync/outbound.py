@@ -72,6 +72,8 @@ class OutboundRun:
     timings: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     # Entities' waiting deliveries at this connection that a delivered parent has released.
     releasing: set[int] = field(default_factory=set)
+    # The last record of this pass; behind the last one that is due, the next pass begins.
+    passed: int = 0
 
     def work(self, *, deadline: float) -> bool:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
@@ -103,9 +105,17 @@ class OutboundRun:
 
     # Intent ------------------------------------------------------------------------------------------------
     def _parcels(self, limit: int) -> list[Parcel]:
-        with plain_cursor() as cursor:
-            due = outbox.due(cursor, self.plan.sync.pk, limit)
+        due = self._due(limit)
+        if not due and self.passed:
+            self.passed = 0
+            due = self._due(limit)
+        if due:
+            self.passed = due[-1].record_id
         return pack(self.plan, due)
+
+    def _due(self, limit: int) -> list[Due]:
+        with transaction.atomic(), plain_cursor() as cursor:
+            return outbox.due(cursor, self.plan.sync.pk, limit, after=self.passed)
 
     def _deliver(self, connector: Connector, parcels: list[Parcel]) -> None:
         sending = [p for p in parcels if p.error is None and not p.is_unchanged and not p.is_unwanted]

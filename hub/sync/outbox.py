@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from hub.common.db import plain_cursor
+from hub.common.db import join_by_key, plain_cursor
 from hub.records.copying import NULL, bytea, text
 from hub.records.queries import external_ids_by_key
 from hub.sync.plan import Subscriber
@@ -116,15 +116,21 @@ def enqueue_missing(cursor: Any, subscriber: Subscriber, entity_id: int) -> int:
     return int(cursor.rowcount)
 
 
-def due(cursor: Any, sync_id: int, limit: int) -> list[Due]:
-    """The next rows to deliver, oldest record first. Reads without locks: the run is the lease."""
+def due(cursor: Any, sync_id: int, limit: int, *, after: int = 0) -> list[Due]:
+    """The next rows to deliver behind the record `after`, oldest record first. Reads without locks: the run is the lease.
+
+    A run goes through the records in one direction: the index keeps what was just delivered until it is vacuumed, and to
+    begin from its start for every batch would read all of that again. Call inside a transaction.
+    """
+    join_by_key(cursor)
     rows = cursor.execute(
         "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id,"
         " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
         " d.delivered_hash, c.amount::text, c.currency, c.provenance_id"
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
-        " where d.sync_id = %s and d.state = %s and d.next_at <= now() order by d.record_id limit %s",
-        [sync_id, int(DeliveryState.PENDING), limit],
+        " where d.sync_id = %s and d.state = %s and d.next_at <= now() and d.record_id > %s"
+        " order by d.record_id limit %s",
+        [sync_id, int(DeliveryState.PENDING), after, limit],
     ).fetchall()
     return [Due(r[0], r[1], r[2], orjson.loads(r[3]), *r[4:]) for r in rows]
 
