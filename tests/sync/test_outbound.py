@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from django.db import transaction
 
+from hub.common.db import join_by_key, plain_cursor
 from hub.common.errors import PermanentError, RecordError, TransientError, UnknownOutcome
 from hub.records.models import Crosswalk
-from hub.sync import engine, runs, services
+from hub.sync import engine, outbox, runs, services
 from hub.sync.models import Batch, Delivery, Run, Transaction
 from hub.sync.outbound import OutboundRun
+from hub.sync.outbox import Settlement
 from hub.sync.plan import load_plan
 from hub.sync.states import DeliveryState, Outcome
 from tests import memory
@@ -304,3 +307,58 @@ class TestATargetThatIsReadToo:
         services.run_here(sync=deals)
         drain(outbound)
         assert [(w.ref, w.body["description"]) for w in memory.system("erp").writes] == [("17", "Renamed")]
+
+
+class TestALargeLoad:
+    """A batch reads its own rows, however many there are and whatever the planner believes about them."""
+
+    RECORDS = 20_000
+
+    @pytest.fixture
+    def sync_id(self, world):
+        _, outbound = world
+        values = {"entity": outbound.entity.pk, "sync": outbound.pk, "records": self.RECORDS}
+        with plain_cursor() as cursor:
+            cursor.execute(
+                "insert into records_canonicalrecord (id, entity_id, key, version, body, provenance_id, hash, updated_at)"
+                " select n, %(entity)s, 'P-' || n, 1, '{}', 1, '', now() from generate_series(1, %(records)s) n",
+                values,
+            )
+            cursor.execute(
+                "insert into sync_delivery (sync_id, record_id, version, next_at)"
+                " select %(sync)s, n, 1, now() from generate_series(1, %(records)s) n",
+                values,
+            )
+        return outbound.pk
+
+    def rows_read(self, cursor, table):
+        """Rows of a table that this transaction has read so far, by scan or by index."""
+        statement = "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables where relname = %s"
+        return cursor.execute(statement, [table]).fetchone()[0]
+
+    @pytest.mark.parametrize("is_analyzed", [False, True])
+    def test_a_claim_reads_what_it_returns(self, sync_id, is_analyzed):
+        with transaction.atomic(), plain_cursor() as cursor:
+            if is_analyzed:
+                cursor.execute("analyze records_canonicalrecord, sync_delivery")
+            before = self.rows_read(cursor, "records_canonicalrecord")
+            due = outbox.due(cursor, sync_id, 100, after=15_000)
+            assert [item.record_id for item in due] == list(range(15_001, 15_101))
+            assert self.rows_read(cursor, "records_canonicalrecord") - before <= 300
+            assert self.rows_read(cursor, "sync_delivery") <= 300 + self.RECORDS * is_analyzed * 2
+
+    def test_outcomes_read_the_rows_of_their_batch(self, sync_id):
+        settled = [Settlement(n, 1, DeliveryState.DELIVERED, f"ref-{n}", b"h") for n in range(5_000, 5_100)]
+        settled += [Settlement(n, 1, DeliveryState.DEAD, error_code="GONE") for n in range(6_000, 6_100)]
+        with transaction.atomic(), plain_cursor() as cursor:
+            join_by_key(cursor)
+            outbox.settle(cursor, sync_id, settled)
+            assert self.rows_read(cursor, "sync_delivery") <= 600
+        assert Delivery.objects.filter(state=DeliveryState.DELIVERED).count() == 100
+        assert Delivery.objects.filter(state=DeliveryState.DEAD).count() == 100
+
+    def test_a_run_comes_back_to_what_became_due_behind_it(self, sync_id, world):
+        run = OutboundRun(runs.claim(services.start_run(sync=world[1])[0].pk), load_plan(world[1]))
+        run.passed = self.RECORDS
+        assert [parcel.due.record_id for parcel in run._parcels(3)] == [1, 2, 3]
+        assert run.passed == 3
