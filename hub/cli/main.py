@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hub.cli.paths import data_dir
 from hub.cli.services import running_services
 from hub.common.errors import HubError
 
 # These read files only.
 WITHOUT_SERVICES = {"help", "check", "makemigrations", "collectstatic", "connector", "version", "compilemessages"}
 AS_OWNER = {"migrate", "prepare", "flush", "dbshell"}
+# In the data folder: what the embedded database was last prepared from. Owners' commands may undo that.
+PREPARED_MARK = "prepared.mark"
 # These must never touch the user's data: they get a hub of their own that is thrown away.
 SCRATCH = {("bench",), ("chaos",), ("security",), ("demo", "check"), ("demo", "scenario")}
 
@@ -48,6 +51,8 @@ def _dispatch(argv: list[str]) -> None:
 def _with_services(argv: list[str]) -> None:
     with running_services() as started:
         os.environ.setdefault("HUB_DB_ROLE", "owner" if argv[1] in AS_OWNER else "engine")
+        if argv[1] in AS_OWNER:
+            (data_dir() / PREPARED_MARK).unlink(missing_ok=True)
         if started and argv[1] not in {"migrate", "prepare"}:
             migrate()
         _execute(argv)

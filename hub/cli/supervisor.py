@@ -11,10 +11,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.cli.main import migrate
+from hub.cli.main import PREPARED_MARK, migrate
 from hub.cli.paths import ROOT, data_dir
 from hub.cli.process import end, kill_group, spawn
 from hub.cli.services import Services, claim
@@ -25,6 +26,8 @@ from hub.common.errors import ConfigError
 CHILD_GRACE_SECONDS = 0.8
 SERVICE_GRACE_SECONDS = 1.0
 RESTART_PAUSE_SECONDS = 0.5
+# What `prepare` brings into a database; when none of it has changed, a start need not look.
+PREPARED_FROM = ("*/migrations/*.py", "hub/*/migrations/*.py", "governance/canonical/**/*", "requirements.lock")
 QUEUES = "read,deliver,process,monitor"
 
 
@@ -51,7 +54,8 @@ def children(host: str, port: int) -> list[Child]:
     workers = os.environ.get("HUB_WEB_WORKERS", "2")
     concurrency = os.environ.get("HUB_WORKER_CONCURRENCY", "2")
     web = [python, "-m", "gunicorn", "hub.wsgi", "-k", "gthread", "-w", workers, "--threads", "8"]
-    web += ["-b", f"{host}:{port}", "--no-control-socket", "--access-logfile", "/dev/null"]
+    # Loaded once, then forked: half the memory, and half the processor time until the first page.
+    web += ["--preload", "-b", f"{host}:{port}", "--no-control-socket", "--access-logfile", "/dev/null"]
     web += ["--graceful-timeout", "1", "--timeout", "60"]
     worker = [python, "-m", "celery", "-A", "hub", "worker", "-Q", QUEUES, "-c", concurrency, "--loglevel", "WARNING"]
     worker += ["-n", "worker@%h", "--without-gossip", "--without-mingle"]
@@ -101,7 +105,7 @@ class Supervisor:
         try:
             self.services.start()
             refuse_evicting_broker(os.environ["REDIS_URL"])
-            migrate()
+            self._prepare()
             self._collect_static()
             for child in children(self.host, self.port):
                 self._launch(child)
@@ -170,10 +174,18 @@ class Supervisor:
             thread.join()
         self.services.stop(SERVICE_GRACE_SECONDS)
 
+    def _prepare(self) -> None:
+        """The embedded database is brought up to date only when what ships has changed; a server of others every time."""
+        mark, wanted = self.services.data / PREPARED_MARK, _fingerprint(ROOT, PREPARED_FROM)
+        if self.services.postgres and mark.exists() and mark.read_text() == wanted:
+            return
+        migrate()
+        mark.write_text(wanted)
+
     def _collect_static(self) -> None:
         """Static files are gathered and compressed again only when one of them changed."""
         mark = self.services.data / "static.mark"
-        wanted = _fingerprint(ROOT / "static")
+        wanted = _fingerprint(ROOT, ("static/**/*",))
         if not mark.exists() or mark.read_text() != wanted:
             self._manage("collectstatic", "--no-input", "--verbosity", "0")
             if not self.stopping.is_set():
@@ -205,9 +217,9 @@ def _end(child: Child) -> None:
             pass
 
 
-def _fingerprint(folder: Path) -> str:
+def _fingerprint(folder: Path, patterns: Sequence[str]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
         if path.is_file():
             stat = path.stat()
             digest.update(f"{path.relative_to(folder)}:{stat.st_size}:{stat.st_mtime_ns};".encode())
