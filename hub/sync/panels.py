@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -65,19 +67,69 @@ def _delivery_lines(found: list[tuple[int, int]]) -> list[Line]:
 def unsure_deliveries(request: HttpRequest) -> list[Need]:
     """Lost answers: only a person who looks at the target can say what happened."""
     rows = totals.deliveries_for(me(request), "ledger.replay").filter(state=DeliveryState.UNSURE)
+    return _need(
+        rows,
+        ("delivery has", "deliveries have"),
+        "an unknown outcome",
+        f"{reverse('sync:delivery_list')}?state=unsure",
+        "The target's answer was lost. Look there, then say whether the record arrived.",
+        prefix="record__",
+        state="unsure",
+    )
+
+
+@home.needs("ledger.replay")
+def refused_deliveries(request: HttpRequest) -> list[Need]:
+    """What a target will not take however often it is sent."""
+    rows = totals.deliveries_for(me(request), "ledger.replay")
+    rows = rows.filter(state__in=[DeliveryState.HELD, DeliveryState.DEAD])
+    return _need(
+        rows,
+        ("delivery was", "deliveries were"),
+        "refused by the target",
+        reverse("sync:delivery_list"),
+        "Nothing is sent again by itself. Correct the record or the mapping, then send it again.",
+        prefix="record__",
+    )
+
+
+@home.needs("ledger.replay")
+def rejected_records(request: HttpRequest) -> list[Need]:
+    """What waits for a correction at its source, or of its contract or mapping."""
+    rows = totals.held_for(me(request), "ledger.replay").exclude(state=HeldState.WAITING)
+    return _need(
+        rows,
+        ("record", "records"),
+        "may not pass",
+        reverse("sync:held_list"),
+        "Each says what is wrong with it. Correct it at its source, or change the mapping or the value map.",
+    )
+
+
+def _need(
+    rows: QuerySet[Any],
+    words: tuple[str, str],
+    what: str,
+    url: str,
+    detail: str,
+    *,
+    prefix: str = "",
+    state: str = "warn",
+) -> list[Need]:
+    """One line for all of the rows, with the amount where they have one currency; none for none."""
     number = rows.count()
     if not number:
         return []
-    what = "1 delivery has" if number == 1 else f"{number:,} deliveries have"
-    amounts = totals.amounts(rows, prefix="record__")
+    amounts = totals.amounts(rows, prefix=prefix)
+    single = amounts[0] if len(amounts) == 1 else ("", None)
     return [
         Need(
-            f"{what} an unknown outcome",
-            f"{reverse('sync:delivery_list')}?state=unsure",
+            f"{number:,} {words[number > 1]} {what}",
+            url,
             action="Look",
-            detail="The target's answer was lost. Look there, then say whether the record arrived.",
-            amount=Decimal(totals.exact(amounts[0][1]) or 0) if len(amounts) == 1 else None,
-            currency=amounts[0][0] if len(amounts) == 1 else "",
-            state="unsure",
+            detail=detail,
+            amount=Decimal(totals.exact(single[1]) or 0) if single[1] is not None else None,
+            currency=single[0],
+            state=state,
         )
     ]

@@ -6,6 +6,7 @@ import pytest
 
 from hub.sync import services
 from hub.sync.models import Run, Schedule, Sync, SyncState
+from hub.sync.states import HeldState
 from tests.sync import builders as build
 from tests.sync import worlds
 
@@ -326,3 +327,21 @@ def test_the_first_page_shows_runs_and_trouble(firm, browse, ada):
     assert "Records in trouble" in page
     assert "Quarantined, held records" in page
     assert "psa-projects" in page
+
+
+class TestWhatNeedsMe:
+    def needs(self, browse, person):
+        return [need.title for need in browse(person).get("/").context["needs"]]
+
+    def test_rejected_records_and_refused_deliveries_need_whoever_may_send_again(self, firm, browse, ada):
+        firm.hold_one()
+        firm.kill_one()
+        assert self.needs(browse, ada) == ["1 delivery was refused by the target", "1 record may not pass"]
+
+    def test_a_record_that_only_waits_needs_nobody(self, firm, browse, ada):
+        build.held(firm.inbound, "7", {"id": "7"}, state=HeldState.WAITING)
+        assert self.needs(browse, ada) == []
+
+    def test_who_may_not_send_again_is_not_asked_to(self, firm, browse, make_person):
+        firm.hold_one()
+        assert self.needs(browse, make_person("Vera", "viewer")) == []
