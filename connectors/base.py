@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from connectors.limiter import Limiter
 from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
+
+DEFAULT_SETTLE_SECONDS = 120.0
 
 
 class Connector(ABC):
@@ -23,6 +26,10 @@ class Connector(ABC):
     batch_size: int = 100
     # Called as (name, value) when the system replaces a secret, such as a refresh token: the old one is then dead.
     on_secret_changed: Callable[[str, str], None] | None = None
+    # Handed over by whoever opens a stored connection: it holds the requests of all workers within the system's limits.
+    limiter: Limiter | None = None
+    # True when every request passes the limiter; else whoever calls the connector reports how the call went.
+    reports_requests: ClassVar[bool] = False
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.config, self.secrets = config, secrets
@@ -44,9 +51,16 @@ class Connector(ABC):
     def read(self, stream: StreamSpec, *, cursor: str | None, resume: Any = None) -> Iterator[Page]:
         """Pages from `cursor` (inclusive, minus the declared overlap), or from `resume` inside an unfinished crawl."""
 
-    def safety(self, stream: StreamSpec) -> str:
-        """What repeating a write of unknown outcome does at the target: A, B, C or D (docs/promises.md)."""
+    def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
+        """What repeating a write of unknown outcome does at the target: A, B, C or D (docs/promises.md).
+
+        `updating` asks about records whose id at the target is known.
+        """
         return "D"
+
+    def settle_seconds(self, stream: StreamSpec) -> float:
+        """How long the target may still be at work on a write whose answer was lost, before it is asked (class C)."""
+        return DEFAULT_SETTLE_SECONDS
 
     def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
         """Write items; one outcome for each, in the same order. A missing answer is 'unsure', never success."""
@@ -64,3 +78,5 @@ class Connector(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+        if self.limiter:
+            self.limiter.close()

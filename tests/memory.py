@@ -21,6 +21,8 @@ class MemorySystem:
         self.targets: dict[str, dict[str, Record]] = {}
         self.writes: list[WriteItem] = []
         self.safety = "B"
+        self.update_safety = ""  # as `safety` where it is empty
+        self.settle_seconds = 0.0
         self.fail_with: list[HubError] = []
         self.refuse: dict[str, HubError] = {}
         self.page_size = 100
@@ -51,8 +53,11 @@ class MemoryConnector(Connector):
     def discover(self) -> Sequence[StreamInfo]:
         return [StreamInfo(name, name, [FieldInfo("id")], key=["id"]) for name in self.memory.sources]
 
-    def safety(self, stream: StreamSpec) -> str:
-        return self.memory.safety
+    def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
+        return (updating and self.memory.update_safety) or self.memory.safety
+
+    def settle_seconds(self, stream: StreamSpec) -> float:
+        return self.memory.settle_seconds
 
     def read(self, stream: StreamSpec, *, cursor: str | None, resume: Any = None) -> Iterator[Page]:
         if self.memory.fail_with:
@@ -89,8 +94,10 @@ class MemoryConnector(Connector):
         return outcomes
 
     def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
+        if self.memory.fail_with:
+            raise self.memory.fail_with.pop(0)
         held = self.memory.targets.get(stream.name, {})
-        return {key: held[key] for key in keys if key in held}
+        return {key: {"id": f"ref-{key}", **held[key]} for key in keys if key in held}
 
 
 register_protocol(PROTOCOL, "tests.memory.MemoryConnector")

@@ -203,7 +203,7 @@ class FilesConnector(DeclaredConnector):
     def _form(self, section: Mapping[str, Any]) -> CsvFormat:
         return CsvFormat(section.get("csv", {}), section.get("fields", {}), self.zone)
 
-    def safety(self, stream: StreamSpec) -> str:
+    def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         return str(self.declared_stream(stream).get("write", {}).get("upsert", {}).get("safety", "D"))
 
     def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:

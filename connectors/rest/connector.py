@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, ClassVar, Literal
 
+from connectors.base import DEFAULT_SETTLE_SECONDS
 from connectors.checking import Step, StepName, run_steps
 from connectors.cursors import CursorFormat
 from connectors.declared import DeclaredConnector, field_infos, key_fields, stream_label
@@ -37,6 +38,7 @@ class RestConnector(DeclaredConnector):
     protocol: ClassVar[str] = "rest"
     label: ClassVar[str] = "REST API"
     batch_size = 500
+    reports_requests = True
 
     client_class: ClassVar[type[ApiClient]] = ApiClient
     # the option that makes a stream readable
@@ -176,9 +178,12 @@ class RestConnector(DeclaredConnector):
         finder = self._finder(stream, section) if "find" in section else None
         return Writer(self.api, section, self.scope, finder, self._pool).write(items)
 
-    def safety(self, stream: StreamSpec) -> str:
+    def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         section = self.declared_stream(stream)
-        return write_safety(section.get("write", {}), can_find="find" in section)
+        return write_safety(section.get("write", {}), can_find="find" in section, updating=updating)
+
+    def settle_seconds(self, stream: StreamSpec) -> float:
+        return settling(self.declared_stream(stream).get("write", {}))
 
     def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
         section = self.declared_stream(stream)
@@ -203,9 +208,20 @@ def cursor_paths(section: Mapping[str, Any]) -> tuple[str, ...]:
     return (paths,) if isinstance(paths, str) else tuple(paths)
 
 
-def write_safety(write: Mapping[str, Any], *, can_find: bool) -> Literal["A", "B", "C", "D"]:
-    """What a repeated upsert does: as declared, else C where a double can be found before, else D."""
-    operation = write.get("upsert") or write.get("create") or write.get("update") or {}
+def settling(write: Mapping[str, Any]) -> float:
+    """The longest settling time that the operations of a stream declare."""
+    return max(
+        (float(o["settle_seconds"]) for o in write.values() if "settle_seconds" in o), default=DEFAULT_SETTLE_SECONDS
+    )
+
+
+def write_safety(write: Mapping[str, Any], *, can_find: bool, updating: bool = False) -> Literal["A", "B", "C", "D"]:
+    """What a repeated upsert does: as declared, else C where a double can be found before, else D.
+
+    A record whose id is known is written by `update` where there is no `upsert`.
+    """
+    order = ("upsert", "update", "create") if updating else ("upsert", "create", "update")
+    operation: Mapping[str, Any] = next((write[name] for name in order if write.get(name)), {})
     declared: Literal["A", "B", "C", "D"] = operation.get("safety", "C" if can_find else "D")
     return declared
 

@@ -122,7 +122,7 @@ class SqlConnector(DeclaredConnector):
     def read(self, stream: StreamSpec, *, cursor: str | None, resume: Any = None) -> Iterator[Page]:
         return reading.Reader(self, stream).pages(cursor, resume)
 
-    def safety(self, stream: StreamSpec) -> str:
+    def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         """A table that enforces the key takes a repeated upsert without harm."""
         return "B" if self.table_of(stream).enforces(stream.key) else "D"
 

@@ -30,7 +30,7 @@ from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
-from hub.sync import ledger, outbox, retry, runs
+from hub.sync import doubt, ledger, outbox, retry, runs
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.outbox import Due, Settlement
@@ -38,7 +38,6 @@ from hub.sync.plan import SyncPlan, subscriber_of
 from hub.sync.states import COUNTER, DeliveryState, Outcome
 
 BATCH = 500
-HARMLESS = ("A", "B")
 
 
 @dataclass(slots=True)
@@ -80,7 +79,10 @@ class OutboundRun:
         started = time.perf_counter()
         with open_connection(self.plan.connection) as connector:
             self.safety = connector.safety(self.plan.stream)
-            self._resolve_open_batch()
+            self.update_safety = connector.safety(self.plan.stream, updating=True)
+            self.settle_seconds = connector.settle_seconds(self.plan.stream)
+            doubt.take_up_open_batches(self)
+            doubt.ask(self, connector)
             self._take_up_missing()
             self.timings["open"] += time.perf_counter() - started
             while True:
@@ -111,6 +113,9 @@ class OutboundRun:
             due = self._due(limit)
         if due:
             self.passed = due[-1].record_id
+        return self.pack(due)
+
+    def pack(self, due: Sequence[Due]) -> list[Parcel]:
         return pack(self.plan, due)
 
     def _due(self, limit: int) -> list[Due]:
@@ -119,7 +124,7 @@ class OutboundRun:
 
     def _deliver(self, connector: Connector, parcels: list[Parcel]) -> None:
         sending = [p for p in parcels if p.error is None and not p.is_unchanged and not p.is_unwanted]
-        batch_id = self._intend(parcels, sending)
+        batch_id = self.intend(parcels, sending)
         started = time.perf_counter()
         try:
             outcomes = self._send(connector, sending)
@@ -128,9 +133,9 @@ class OutboundRun:
             raise
         took = time.perf_counter() - started
         self.timings["target"] += took
-        self._settle(parcels, outcomes, batch_id, micros=int(took * 1_000_000))
+        self.settle(parcels, outcomes, batch_id, micros=int(took * 1_000_000))
 
-    def _intend(self, parcels: list[Parcel], sending: list[Parcel]) -> int:
+    def intend(self, parcels: list[Parcel], sending: list[Parcel]) -> int:
         """Commit what is about to be sent. Without this row a crash could not be told from 'never tried'."""
         started = time.perf_counter()
         with transaction.atomic(), plain_cursor() as cursor:
@@ -180,7 +185,7 @@ class OutboundRun:
             return [WriteOutcome(item.key, "failed", error=error) for item in items]
 
     # Outcome -----------------------------------------------------------------------------------------------
-    def _settle(self, parcels: list[Parcel], outcomes: dict[int, WriteOutcome], batch_id: int, *, micros: int) -> None:
+    def settle(self, parcels: list[Parcel], outcomes: dict[int, WriteOutcome], batch_id: int, *, micros: int) -> None:
         started = time.perf_counter()
         settled = [self._judge(position, p, outcomes.get(p.due.record_id)) for position, p in enumerate(parcels)]
         with transaction.atomic(), plain_cursor() as cursor:
@@ -253,7 +258,9 @@ class OutboundRun:
         settlement.error_code = entry.error_code = error.code
         settlement.error_detail = entry.error_detail = str(error)
         settlement.attempts = entry.attempt
-        settlement.state, entry.outcome = self._verdict(error, entry.attempt, unsure)
+        settlement.state, entry.outcome = self._verdict(error, entry.attempt, unsure, self._safety(entry.target_ref))
+        if settlement.state == DeliveryState.UNSURE:
+            settlement.retry_seconds = self.asked_in(self._safety(entry.target_ref))
         if settlement.state == DeliveryState.PENDING:
             settlement.retry_seconds = retry.delay_seconds(entry.attempt, error)
             settlement.attempts = entry.attempt if retry.burns_attempt(error) else entry.attempt - 1
@@ -261,14 +268,22 @@ class OutboundRun:
             settlement.missing_key = error.key
             settlement.missing_entity_id = self._entity_id(error.entity)
 
-    def _verdict(self, error: HubError, attempt: int, unsure: bool) -> tuple[DeliveryState, Outcome]:
+    def _safety(self, ref: str | None) -> str:
+        """The class of what is done with a record: one that the target is known to hold is updated there."""
+        return self.safety if ref is None else self.update_safety
+
+    def asked_in(self, safety: str) -> float | None:
+        """Seconds until the target is asked what became of a doubtful write; None where only a person can look."""
+        return self.settle_seconds if safety == "C" else None
+
+    def _verdict(self, error: HubError, attempt: int, unsure: bool, safety: str) -> tuple[DeliveryState, Outcome]:
         """What the engine does next, by the error's class and the target's write safety."""
         if isinstance(error, MissingReference):
             return DeliveryState.WAITING, Outcome.WAITING
         if isinstance(error, RecordError):
             return DeliveryState.HELD, Outcome.QUARANTINED
         doubtful = unsure or isinstance(error, UnknownOutcome)
-        if doubtful and self.safety not in HARMLESS:
+        if doubtful and safety not in doubt.HARMLESS:
             return DeliveryState.UNSURE, Outcome.UNSURE
         if isinstance(error, PermanentError | ConfigError) or attempt >= self.plan.sync.max_attempts:
             return DeliveryState.DEAD, Outcome.DEAD
@@ -298,52 +313,6 @@ class OutboundRun:
         if keys:
             released = outbox.release_waiting(cursor, self.plan.entity.pk, keys, connection_id=self.plan.connection.pk)
             self.releasing |= set(released)
-
-    # After a crash -----------------------------------------------------------------------------------------
-    def _resolve_open_batch(self) -> None:
-        """Batches that were intended and never settled: harmless ones simply stay due, doubtful ones go to a person."""
-        open_batches = Batch.objects.filter(sync_id=self.plan.sync.pk, status=Batch.Status.SENDING)
-        for batch in open_batches:
-            with transaction.atomic(), plain_cursor() as cursor:
-                counts = {} if self.safety in HARMLESS else self._doubt(cursor, batch)
-                runs.fence(cursor, self.run, counts=counts, stage="recovering")
-                cursor.execute("update sync_batch set status = %s where id = %s", [int(Batch.Status.DONE), batch.pk])
-
-    def _doubt(self, cursor: Any, batch: Batch) -> dict[str, int]:
-        rows = cursor.execute(
-            "update sync_delivery set state = %s, attempts = attempts + 1, error_code = 'UNSURE', error_detail = %s"
-            " where sync_id = %s and record_id = any(%s) and state = %s returning record_id, version, cause_id",
-            [
-                int(DeliveryState.UNSURE),
-                "The worker ended while the target was being called; look at the target before sending again.",
-                self.plan.sync.pk,
-                batch.sent_ids or [],
-                int(DeliveryState.PENDING),
-            ],
-        ).fetchall()
-        positions = {record_id: position for position, record_id in enumerate(batch.sent_ids or [])}
-        entries = [
-            Entry(
-                positions[r[0]],
-                Outcome.UNSURE,
-                record_id=r[0],
-                version=r[1],
-                correlation_id=r[2] or 0,
-                error_code="UNSURE",
-            )
-            for r in rows
-        ]
-        at = cursor.execute("select now()::text").fetchone()[0]
-        ledger.write(
-            cursor,
-            run_id=self.run.pk,
-            sync_id=self.plan.sync.pk,
-            batch_id=batch.pk,
-            at=at,
-            entries=entries,
-            micros=0,
-        )
-        return {"read": len(rows), "failed": len(rows)}
 
 
 def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:

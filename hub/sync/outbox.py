@@ -5,14 +5,14 @@ The only writer of Delivery. A run of the outbound sync is the lease on its rows
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from hub.common.db import join_by_key, plain_cursor
-from hub.records.copying import NULL, bytea, text
+from hub.records.copying import NULL, bytea, ids, text
 from hub.records.queries import external_ids_by_key
 from hub.sync.plan import Subscriber
 from hub.sync.states import DeliveryState
@@ -35,11 +35,15 @@ class Due(NamedTuple):
     provenance_id: int
 
 
+# When a delivery is due that waits for a person. PostgreSQL's own infinity cannot be read as a date.
+NEVER = "9999-01-01 00:00:00+00"
+
+
 @dataclass(slots=True)
 class Settlement:
     """What became of one delivery; DELIVERED is turned back into PENDING when a newer version came meanwhile.
 
-    `target_ref` is None where the target knows the record by our key.
+    `target_ref` is None where the target knows the record by our key, `retry_seconds` where only a person can go on.
     """
 
     record_id: int
@@ -48,7 +52,7 @@ class Settlement:
     target_ref: str | None = None
     hash: bytes | None = None
     attempts: int = 0
-    retry_seconds: float = 0.0
+    retry_seconds: float | None = 0.0
     missing_entity_id: int | None = None
     missing_key: str | None = None
     error_code: str | None = None
@@ -88,13 +92,15 @@ def enqueue_changed(
             " select %s, u.id, u.version, u.cause, now(), 1, 0"
             " from unnest(%s::bigint[], %s::int[], %s::bigint[]) u(id, version, cause)"
             " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
-            " next_at = now(), attempts = 0, state = case when d.state = %s then d.state else excluded.state end",
+            " next_at = case when d.state = %s then d.next_at else now() end, attempts = 0,"
+            " state = case when d.state = %s then d.state else excluded.state end",
             [
                 subscriber.sync_id,
                 [r[0] for r in wanted],
                 [r[1] for r in wanted],
                 [r[3] for r in wanted],
-                # Doubt about an older version is not resolved by a newer one.
+                # Doubt about an older version is not resolved by a newer one, nor does the target settle sooner.
+                int(DeliveryState.UNSURE),
                 int(DeliveryState.UNSURE),
             ],
         )
@@ -116,8 +122,12 @@ def enqueue_missing(cursor: Any, subscriber: Subscriber, entity_id: int) -> int:
     return int(cursor.rowcount)
 
 
-def due(cursor: Any, sync_id: int, limit: int, *, after: int = 0) -> list[Due]:
+def due(
+    cursor: Any, sync_id: int, limit: int, *, after: int = 0, state: DeliveryState = DeliveryState.PENDING
+) -> list[Due]:
     """The next rows to deliver behind the record `after`, oldest record first. Reads without locks: the run is the lease.
+
+    With the state UNSURE: those whose target may be asked by now what became of them.
 
     A run goes through the records in one direction: the index keeps what was just delivered until it is vacuumed, and to
     begin from its start for every batch would read all of that again. Call inside a transaction.
@@ -130,7 +140,7 @@ def due(cursor: Any, sync_id: int, limit: int, *, after: int = 0) -> list[Due]:
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() and d.record_id > %s"
         " order by d.record_id limit %s",
-        [sync_id, int(DeliveryState.PENDING), after, limit],
+        [sync_id, int(state), after, limit],
     ).fetchall()
     return [Due(r[0], r[1], r[2], orjson.loads(r[3]), *r[4:]) for r in rows]
 
@@ -175,14 +185,15 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
     cursor.execute(
         "update sync_delivery d set"
         " state = u.state, attempts = u.attempts,"
-        " next_at = now() + make_interval(secs => u.retry_seconds), missing_entity_id = u.missing_entity_id,"
-        " missing_key = u.missing_key, error_code = u.error_code, error_detail = u.error_detail"
+        " next_at = coalesce(now() + make_interval(secs => u.retry_seconds), %(never)s),"
+        " missing_entity_id = u.missing_entity_id, missing_key = u.missing_key, error_code = u.error_code, error_detail = u.error_detail"
         " from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(attempts)s::smallint[], %(retries)s::float8[],"
         " %(entities)s::int[], %(keys)s::text[], %(codes)s::text[], %(details)s::text[])"
         " u(record_id, state, attempts, retry_seconds, missing_entity_id, missing_key, error_code, error_detail)"
         " where d.sync_id = %(sync)s and d.record_id = u.record_id",
         {
             "sync": sync_id,
+            "never": NEVER,
             "ids": [s.record_id for s in rows],
             "states": [int(s.state) for s in rows],
             "attempts": [s.attempts for s in rows],
@@ -192,6 +203,25 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
             "codes": [s.error_code for s in rows],
             "details": [s.error_detail for s in rows],
         },
+    )
+
+
+def send_again(cursor: Any, sync_id: int, refs: Mapping[int, str | None]) -> None:
+    """Doubtful rows of which the target has now told what it holds are due: canonical id → its id there, None for none."""
+    cursor.execute(
+        "update sync_delivery d set state = %s, next_at = now(), target_ref = coalesce(u.ref, d.target_ref)"
+        " from unnest(%s::bigint[], %s::text[]) u(id, ref)"
+        " where d.sync_id = %s and d.record_id = u.id and d.state = %s",
+        [int(DeliveryState.PENDING), ids(refs), list(refs.values()), sync_id, int(DeliveryState.UNSURE)],
+    )
+
+
+def postpone_doubts(cursor: Any, sync_id: int, *, seconds: float | None) -> None:
+    """Ask again later what became of the doubtful rows that are due; with None only a person can tell."""
+    when, values = ("now() + make_interval(secs => %s)", [seconds]) if seconds is not None else ("%s", [NEVER])
+    cursor.execute(
+        f"update sync_delivery set next_at = {when} where sync_id = %s and state = %s and next_at <= now()",
+        [*values, sync_id, int(DeliveryState.UNSURE)],
     )
 
 

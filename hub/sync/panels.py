@@ -13,6 +13,7 @@ from hub.common import home
 from hub.common.home import Need, Panel
 from hub.sync import queries, totals
 from hub.sync.models import Sync
+from hub.sync.outbox import NEVER
 from hub.sync.states import DeliveryState, HeldState
 from hub.sync.views.common import me
 
@@ -66,7 +67,7 @@ def _delivery_lines(found: list[tuple[int, int]]) -> list[Line]:
 @home.needs("ledger.replay")
 def unsure_deliveries(request: HttpRequest) -> list[Need]:
     """Lost answers: only a person who looks at the target can say what happened."""
-    rows = totals.deliveries_for(me(request), "ledger.replay").filter(state=DeliveryState.UNSURE)
+    rows = totals.deliveries_for(me(request), "ledger.replay").filter(state=DeliveryState.UNSURE, next_at__gte=NEVER)
     return _need(
         rows,
         ("delivery has", "deliveries have"),

@@ -62,9 +62,9 @@ def ring_stranded_runs() -> int:
 
 
 def start_due_deliveries() -> list[Run]:
-    """Retries whose time has come, and changes whose ring was lost."""
+    """Retries whose time has come, changes whose ring was lost, and doubts that the target can be asked about by now."""
     syncs = (
-        Delivery.objects.filter(state=DeliveryState.PENDING, next_at__lte=Now())
+        Delivery.objects.filter(state__in=(DeliveryState.PENDING, DeliveryState.UNSURE), next_at__lte=Now())
         .values_list("sync_id", flat=True)
         .distinct()
     )

@@ -128,7 +128,7 @@ def test_a_worker_killed_between_call_and_outcome_loses_nothing_and_doubles_noth
     load(inbound, build.project_row(1))
     run = runs.claim(Run.objects.get(sync=outbound).pk)
     worker = OutboundRun(run, load_plan(run.sync, run=run))
-    monkeypatch.setattr(worker, "_settle", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(worker, "settle", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         worker.work(deadline=1e12)
     assert Batch.objects.get(run_id=run.pk).status == Batch.Status.SENDING

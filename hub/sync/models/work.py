@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from hub.sync.models.config import Schedule, Sync
@@ -17,6 +19,11 @@ class Run(models.Model):
         AFTER = "after", "After another sync"
         CHANGE = "change", "Records changed"
         RELEASE = "release", "Waiting records released"
+        EVENT = "event", "Webhook"
+        HINT = "hint", "Hint of a webhook"
+
+    # Inbound runs that ask the source nothing: what they work on is in the hub already.
+    NARROW = (Trigger.RELEASE, Trigger.EVENT)
 
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=24, choices=RunStatus, default=RunStatus.QUEUED)
@@ -137,6 +144,12 @@ class Delivery(models.Model):
                 name="delivery_waiting_for",
             ),
         ]
+
+    @property
+    def acts_at(self) -> datetime | None:
+        """When the hub itself goes on: sends again, or asks the target what became of it; None where a person has to."""
+        is_asking = self.state == DeliveryState.UNSURE and self.next_at.year < 9999
+        return self.next_at if is_asking or self.state == DeliveryState.PENDING else None
 
 
 class HeldRecord(models.Model):

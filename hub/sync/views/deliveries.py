@@ -31,7 +31,7 @@ COLUMNS = [
     ),
     Column("version", "Version"),
     Column("attempts", "Attempts"),
-    Column("next_at", "Next attempt, or stopped (UTC)"),
+    Column("acts_at", "Next attempt (UTC)"),
     Column("target_ref", "Target id"),
     Column("error_code", "Error code"),
     Column("error", "Error", "shown_error"),
