@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
 
-from connectors import secrets
+from connectors import circuits, secrets
 from connectors.models import Connection, Stream, System
 from connectors.problems import declaration_problems
 from connectors.services import RESERVED_SLUGS, protocol_of
@@ -65,7 +65,9 @@ class ConnectionKind(ModelKind):
     def before_save(self, found: Connection, document: Document) -> None:
         found.protocol = protocol_of(document)
         given = document.get("secrets") or {}
-        found.secrets = {**found.secrets, **secrets.resolve(given)}
+        stored, found.secrets = found.secrets, {**found.secrets, **secrets.resolve(given)}
+        if found.pk and stored != found.secrets:
+            circuits.close(found.pk)
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
         streams = Stream.objects.filter(connection__slug=slug)
@@ -140,6 +142,7 @@ def register() -> None:
                 Attr("time_zone"),
                 Attr("allowed_networks"),
                 Attr("is_paused"),
+                Attr("failure_limit"),
             ],
             extra=["secrets"],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
@@ -56,6 +57,11 @@ class Connection(models.Model):
     time_zone = models.CharField(max_length=60, default="UTC")
     allowed_networks = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     is_paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=500, blank=True)
+    paused_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    # Failures of the system itself, one after the other, after which it is left alone for a while.
+    failure_limit = models.PositiveSmallIntegerField(default=10, validators=[MinValueValidator(1)])
     owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=10, choices=Status, default=Status.UNTESTED)
     status_detail = models.TextField(blank=True)
@@ -101,3 +107,47 @@ class Stream(models.Model):
     @property
     def time_zone(self) -> str:
         return self.connection.time_zone
+
+
+class Circuit(models.Model):
+    """Whether a connection's system may be called. No row means closed. Written by connectors.circuits alone."""
+
+    class State(models.TextChoices):
+        CLOSED = "closed", "Answers"
+        OPEN = "open", "Does not answer"
+        HALF_OPEN = "half_open", "Being tried"
+        PAUSED_AUTH = "paused_auth", "Needs sign-in"
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="circuit")
+    state = models.CharField(max_length=12, choices=State, db_default=State.CLOSED.value)
+    # Failures since the last answer, and how often it was opened again since the circuit was last closed.
+    failures = models.IntegerField(db_default=0)
+    trips = models.IntegerField(db_default=0)
+    error = models.TextField(db_default="")
+    since = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(null=True)
+    probe_at = models.DateTimeField(null=True)
+    # Until then one worker tries it: with a test, and while half open with this run.
+    probe_until = models.DateTimeField(null=True)
+    trial_run_id = models.BigIntegerField(null=True)
+
+
+class Pace(models.Model):
+    """When the next request to a connection may start, for all workers. Written by connectors.pace alone."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    next_at = models.DateTimeField(null=True)
+    # The system asked to be left alone until then.
+    stopped_until = models.DateTimeField(null=True)
+
+
+class PaceShare(models.Model):
+    """How many requests at once one worker may have at a connection; gone when its lease ends."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    holder = models.CharField(max_length=32)
+    number = models.IntegerField()
+    lease_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "holder"], name="one_share_a_holder")]

@@ -11,9 +11,10 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from connectors import catalog, registry
+from connectors import catalog, circuits, registry
 from connectors.base import Connector
 from connectors.models import Connection, Stream, System
+from connectors.traffic import Traffic
 from hub.common import facts
 from hub.common.errors import ConfigError, HubError
 from hub.common.http import Redactor
@@ -31,7 +32,9 @@ def open_connection(connection: Connection) -> Connector:
     """The connector of a stored connection, ready for use; close it or use it as a context manager."""
     if connection.is_paused:
         raise ConfigError(f"The connection {connection.name!r} is paused.", fix="Resume it on its page.", code="PAUSED")
-    return _open_stored(connection)
+    connector = _open_stored(connection)
+    connector.limiter = Traffic(connection, getattr(connector, "limits", {}))
+    return connector
 
 
 def _open_stored(connection: Connection) -> Connector:
@@ -166,6 +169,8 @@ def record_check(connection: Connection, steps: Sequence[CheckStep]) -> None:
     for name, value in result.items():
         setattr(connection, name, value)
     Connection.objects.filter(pk=connection.pk).update(**result)
+    if failed is None:
+        circuits.close(connection.pk)
     facts.publish("connection_checked", connection=connection, ok=failed is None)
 
 
@@ -197,6 +202,8 @@ def save_connection(
     connection.full_clean(exclude=["secrets"])
     connection._change_reason = _secret_note(changed)  # type: ignore[attr-defined]
     connection.save()
+    if changed:
+        circuits.close(connection.pk)
     return connection
 
 
@@ -309,8 +316,13 @@ def _redacted(value: Any, redact: Redactor) -> Any:
     return redact(value) if isinstance(value, str) else value
 
 
-def set_paused(*, connection: Connection, is_paused: bool) -> None:
-    """Stop all work of a connection, or let it go on; what waits is kept."""
+@transaction.atomic
+def set_paused(*, connection: Connection, is_paused: bool, reason: str = "", by: Any = None) -> None:
+    """Stop all work of a connection, or let it go on; what waits is kept. The reason and who it was stay beside it."""
+    reason = reason.replace("\x00", "").strip()[:500]
     connection.is_paused = is_paused
-    connection.save(update_fields=["is_paused", "updated_at"])
-    facts.publish("connection_paused", connection=connection, is_paused=is_paused)
+    connection.pause_reason = reason if is_paused else ""
+    connection.paused_by, connection.paused_at = (by, timezone.now()) if is_paused else (None, None)
+    connection._change_reason = reason or None  # type: ignore[attr-defined]
+    connection.save(update_fields=["is_paused", "pause_reason", "paused_by", "paused_at", "updated_at"])
+    facts.publish("connection_paused", connection=connection, is_paused=is_paused, reason=reason, by=by)

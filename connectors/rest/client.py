@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -14,14 +13,17 @@ import orjson
 
 from connectors.declared import DeclaredConnector
 from connectors.exact_json import parse_json
-from connectors.failures import Classifier, Failure, page_failure
+from connectors.failures import Classifier, Failure, page_failure, sentence
+from connectors.limiter import Limiter, LocalLimiter, gap_seconds, is_its_own
 from connectors.rest.auth import Authenticator, Credentials, build_auth
 from connectors.template import Scope, render, render_path, render_text, to_text
 from connectors.web_pages import is_page
-from hub.common.errors import ConfigError
+from hub.common.errors import ConfigError, HubError
 from hub.common.http import DEFAULT_CONNECT_SECONDS, DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT_SECONDS, HttpAnswer, HttpClient
 
 DEFAULT_CONCURRENCY = 4
+# The system says "too many" without saying for how long.
+DEFAULT_BUSY_SECONDS = 1.0
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _QUERY_SAFE = "-._~:,@/!*'()$"
 
@@ -39,25 +41,6 @@ class Reply:
     failure: Failure | None = None
     broken: str = ""
     url: str = ""
-
-
-class Pace:
-    """Spaces requests evenly, whatever the number of threads."""
-
-    def __init__(self, per_second: float | None) -> None:
-        self._gap = 1 / per_second if per_second else 0.0
-        self._lock, self._next = threading.Lock(), 0.0
-
-    def wait(self) -> None:
-        """Sleep until the next request may start."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next)
-            self._next = start + self._gap
-        if start > now:
-            time.sleep(start - now)
 
 
 class ApiClient:
@@ -83,7 +66,9 @@ class ApiClient:
         self._trusted = frozenset(render(body.get("trusted_hosts", []), self.scope))
         self._headers: Mapping[str, Any] = body.get("headers", {})
         self._query: Mapping[str, Any] = body.get("query", {})
-        self._pace = Pace(limits.get("per_second"))
+        own = LocalLimiter(gap_seconds(limits))
+        # a stored connection is handed the limiter that all workers share
+        self._limiter: Callable[[], Limiter] = lambda: connector.limiter or own
         self._auth: Authenticator = build_auth(body.get("auth", {}), self.scope, self, on_rotation)
 
     def url(self, path: str, scope: Scope, *, base: str = "") -> str:
@@ -126,20 +111,38 @@ class ApiClient:
 
         def once(credentials: Credentials) -> Reply:
             parameters = {**self._common(self._query), **(query or {}), **credentials.query} if signed else query or {}
-            self._pace.wait()
-            answer = self.http.send(
+            answer = partial(
+                self.http.send,
                 method,
                 with_query(url, parameters),
                 headers={**head, **credentials.headers},
                 body=body,
                 timeout_seconds=self.time_limit,
             )
-            return replace(self.read_reply(answer, good), url=url)
+            return replace(self._in_turn(lambda: self.read_reply(answer(), good)), url=url)
 
         reply = once(credentials)
         if signed and reply.failure and reply.failure.kind == "auth_expired" and self._auth.renew(credentials):
             return once(self._auth.credentials())
         return reply
+
+    def _in_turn(self, exchange: Callable[[], Reply]) -> Reply:
+        """Carry out a request when the limiter lets it, and tell the limiter how the system took it."""
+        limiter = self._limiter()
+        limiter.begin()
+        failed, busy_seconds = "", None
+        try:
+            reply = exchange()
+            if reply.failure and reply.failure.kind in ("throttled", "quota"):
+                busy_seconds = reply.failure.retry_after or DEFAULT_BUSY_SECONDS
+            elif reply.failure and reply.failure.kind in ("server_transient", "timeout"):
+                failed = sentence(reply.failure)
+            return reply
+        except HubError as error:
+            failed = str(error) if is_its_own(error) else ""
+            raise
+        finally:
+            limiter.end(failed=failed, busy_seconds=busy_seconds)
 
     def ask(
         self,
