@@ -17,7 +17,8 @@ from governance.models import Entity
 from hub.common.db import plain_cursor
 from hub.common.records import Page
 from hub.records.queries import is_blank
-from hub.sync import held
+from hub.sync import feeds, held
+from hub.sync.feeds import Fed
 from hub.sync.fetch import ahead
 from hub.sync.models import HeldRecord, Run, SyncState
 from hub.sync.page import PageTransaction
@@ -50,7 +51,9 @@ class InboundRun:
         self.plan.is_first_load = self.run.page_no == 0 and is_blank(self.plan.stream_id, self.plan.entity.pk)
         self.plan.may_hold = HeldRecord.objects.filter(sync=self.plan.sync).exists()
         self._retry_released()
-        if self.run.trigger == Run.Trigger.RELEASE:
+        if not self._take_fed(deadline):
+            return False
+        if self.run.trigger in Run.NARROW:
             return True
         if self.run.is_complete:  # a worker stored the last page and fell before it could say so
             self._keep_cursor()
@@ -97,21 +100,31 @@ class InboundRun:
             with plain_cursor() as cursor:
                 held.settle_released(cursor, self.plan.sync.pk, [external_id for external_id, _ in tried])
 
-    def _page(self, page: Page, *, is_last: bool) -> None:
+    def _take_fed(self, deadline: float) -> bool:
+        """Records that came by themselves take the same path; False when the time was up before all were taken."""
+        while (fed := feeds.take(self.plan)) is not None:
+            self._page(Page(fed.records, resume=self.run.resume, cursor=self.run.cursor_to), is_last=False, fed=fed)
+            self.plan.is_first_load = False
+            self.after_page(self)
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def _page(self, page: Page, *, is_last: bool, fed: Fed | None = None) -> None:
         """Prepare and store one page; a page that lost a race is prepared again from what the winner left."""
         for attempt in range(1, STORE_ATTEMPTS + 1):
             started = time.perf_counter()
             prepared = prepare(self.plan, page.records, page.bad)
             self.timings["prepare"] += time.perf_counter() - started
             try:
-                self._store(prepared, page, is_last)
+                self._store(prepared, page, is_last, fed)
                 return
             except RACES:
                 self.plan.is_first_load = False
                 if attempt == STORE_ATTEMPTS:
                     raise
 
-    def _store(self, prepared: Prepared, page: Page, is_last: bool) -> None:
+    def _store(self, prepared: Prepared, page: Page, is_last: bool, fed: Fed | None) -> None:
         started = time.perf_counter()
         cursor_to = page.cursor if page.cursor is not None else self.run.cursor_to
         position = {"resume": json.dumps(page.resume), "cursor_to": cursor_to, "is_complete": is_last}
@@ -119,6 +132,8 @@ class InboundRun:
             stored = PageTransaction(self.run, self.plan, prepared, cursor, self.entity_ids).store(position)
             if page.ordered and not self.is_full:
                 _save_cursor(self.plan.sync.pk, self.run.pk, cursor_to)
+            if fed is not None:
+                fed.settle(cursor, self.run.pk)
         self.run.page_no, self.run.resume, self.run.cursor_to = self.run.page_no + 1, page.resume, cursor_to
         self.delivering |= stored.delivering
         self.releasing |= stored.releasing

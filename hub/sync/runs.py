@@ -43,8 +43,8 @@ def create(*, sync: Sync, trigger: str, by: Any = None) -> tuple[Run, bool]:
 
 
 def _widen(run: Run, trigger: str) -> None:
-    """A queued run that would only look at released or changed records does the whole work when that is asked for."""
-    narrow = (Run.Trigger.RELEASE, Run.Trigger.CHANGE)
+    """A queued run that would only look at what is in the hub already does the whole work when that is asked for."""
+    narrow = (*Run.NARROW, Run.Trigger.CHANGE)
     if run.trigger in narrow and trigger not in narrow:
         Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(trigger=trigger)
         run.refresh_from_db(fields=["trigger"])

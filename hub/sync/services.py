@@ -39,13 +39,13 @@ def _refuse_paused(sync: Sync) -> None:
 def run_here(*, sync: Sync, by: Any = None) -> Run:
     """Execute the sync in this process; joins a run that is under way. Returns the finished run.
 
-    A run under way that only looks at released records is waited for, and followed by a whole one.
+    A run under way that asks the source nothing is waited for, and followed by a whole one.
     """
     _refuse_paused(sync)
     while True:
         run, _ = runs.create(sync=sync, trigger=Run.Trigger.MANUAL, by=by)
         _work_off(run)
-        if run.trigger != Run.Trigger.RELEASE:
+        if run.trigger not in Run.NARROW:
             return run
 
 

@@ -156,7 +156,7 @@ class ScheduleViewSet(viewsets.ModelViewSet[Schedule]):
         parameters=[
             text("sync", "Slug of a sync."),
             text("status", "queued, running, succeeded, completed_with_errors, failed or cancelled"),
-            text("trigger", "manual, schedule, after, change or release"),
+            text("trigger", "manual, schedule, after, change, release, event or hint"),
             text("since", "24h, 7d, a date or an instant."),
             text("until", "A date or an instant."),
         ]
