@@ -196,7 +196,7 @@ class Version:
 
 
 _TITLES = {"+": "Made", "~": "Changed", "-": "Removed"}
-_UNSHOWN = frozenset({"id", "created_at", "updated_at", "discovered_at"})
+_UNSHOWN = frozenset({"id", "created_at", "updated_at", "discovered_at", "paused_at", "paused_by"})
 LONGEST = 2_000
 
 

@@ -128,13 +128,22 @@ def load_protocols_in_use() -> None:
 
 def check_connection(connection: Connection) -> list[CheckStep]:
     """Test a stored connection, keep the result on it, and tell whoever waits for it."""
-    try:
-        with _open_stored(connection) as connector:
-            steps = list(connector.check())
-    except HubError as error:
-        steps = [_not_opened(error)]
+    steps = _check_stored(connection)
     record_check(connection, steps)
     return steps
+
+
+def try_connection(connection: Connection) -> CheckStep | None:
+    """Test a stored connection without keeping the result; the step that failed, None when all passed."""
+    return next((step for step in _check_stored(connection) if not step.ok), None)
+
+
+def _check_stored(connection: Connection) -> list[CheckStep]:
+    try:
+        with _open_stored(connection) as connector:
+            return list(connector.check())
+    except HubError as error:
+        return [_not_opened(error)]
 
 
 def check_unsaved(**values: Any) -> tuple[list[CheckStep], dict[str, str]]:

@@ -28,3 +28,11 @@ def _send(name: str, run_id: int) -> None:
     except (OperationalError, OSError) as error:
         # The run stands in the database; the sweeper takes it up.
         log.warning("The broker did not take the ring for run %s: %s", run_id, error)
+
+
+def ring_probe(connection_id: int) -> None:
+    """Wake a worker to try a connection that did not answer."""
+    try:
+        current_app.send_task("hub.sync.tasks.probe", args=[connection_id], retry=False, expires=EXPIRES_SECONDS)
+    except (OperationalError, OSError) as error:
+        log.warning("The broker did not take the ring for connection %s: %s", connection_id, error)

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, runs
+from hub.sync import bell, gate, runs
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
@@ -46,6 +46,7 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
         runs.release(run, timings=worker.timings)
         bell.ring(run, direction=run.sync.direction)
         return run
+    gate.passed(run)
     runs.finish(run, timings=worker.timings)
     _hand_on(run, worker)
     return run
@@ -73,8 +74,9 @@ def _pin(run: Run, plan: SyncPlan) -> None:
 
 
 def _give_up(run: Run, error: HubError, worker: Worker | None) -> None:
-    """What was stored stays; the next run goes on from the cursor that was kept."""
-    runs.finish(run, error=error, timings=worker.timings if worker else None)
+    """What was stored stays; the next run goes on from the cursor that was kept, or this one when the gate opens."""
+    if not gate.put_back(run, error, timings=worker.timings if worker else {}):
+        runs.finish(run, error=error, timings=worker.timings if worker else None)
 
 
 def ring_deliveries(inbound: InboundRun) -> None:

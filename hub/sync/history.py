@@ -8,7 +8,7 @@ from typing import Any
 from hub.sync.models import Schedule, Sync
 
 MOST = 50
-_QUIET = ("updated_at", "created_at", "next_at")
+_QUIET = ("updated_at", "created_at", "next_at", "paused_at", "paused_by")
 _TONE = {"+": "ok", "~": "run", "-": "muted"}
 
 

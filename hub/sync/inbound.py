@@ -17,7 +17,7 @@ from governance.models import Entity
 from hub.common.db import plain_cursor
 from hub.common.records import Page
 from hub.records.queries import is_blank
-from hub.sync import feeds, held
+from hub.sync import feeds, gate, held
 from hub.sync.feeds import Fed
 from hub.sync.fetch import ahead
 from hub.sync.models import HeldRecord, Run, SyncState
@@ -69,6 +69,8 @@ class InboundRun:
         try:
             for page in self._pages(connector):
                 self._page(page, is_last=page.resume is None)
+                if page.resume is not None:
+                    gate.check(self.run)
                 if time.monotonic() >= ring_at:
                     self.after_page(self)
                     ring_at = time.monotonic() + RING_SECONDS

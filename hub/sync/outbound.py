@@ -30,7 +30,7 @@ from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
-from hub.sync import doubt, ledger, outbox, retry, runs
+from hub.sync import doubt, gate, ledger, outbox, retry, runs
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.outbox import Due, Settlement
@@ -86,6 +86,7 @@ class OutboundRun:
             self._take_up_missing()
             self.timings["open"] += time.perf_counter() - started
             while True:
+                gate.check(self.run)
                 started = time.perf_counter()
                 parcels = self._parcels(self._size(connector))
                 self.timings["claim"] += time.perf_counter() - started
@@ -165,7 +166,9 @@ class OutboundRun:
         """Outcome by canonical id. Never raises for the target's faults: each item gets its own outcome."""
         if not sending:
             return {}
-        answers = self._call(connector, [self._item(parcel) for parcel in sending])
+        answers = gate.weigh(
+            self, connector, sending, self._call(connector, [self._item(parcel) for parcel in sending])
+        )
         return {parcel.due.record_id: answer for parcel, answer in zip(sending, answers, strict=False)}
 
     def _item(self, parcel: Parcel) -> WriteItem:
@@ -187,9 +190,10 @@ class OutboundRun:
     # Outcome -----------------------------------------------------------------------------------------------
     def settle(self, parcels: list[Parcel], outcomes: dict[int, WriteOutcome], batch_id: int, *, micros: int) -> None:
         started = time.perf_counter()
-        settled = [self._judge(position, p, outcomes.get(p.due.record_id)) for position, p in enumerate(parcels)]
+        answered = [(n, p, outcomes.get(p.due.record_id)) for n, p in enumerate(parcels)]
+        settled = [self._judge(n, p, answer) for n, p, answer in answered if not gate.is_kept(answer)]
         with transaction.atomic(), plain_cursor() as cursor:
-            counts: dict[str, int] = defaultdict(int, read=len(parcels))
+            counts: dict[str, int] = defaultdict(int, read=len(settled))
             for _, entry in settled:
                 counts[COUNTER[entry.outcome]] += 1
             runs.fence(cursor, self.run, counts=counts, stage="delivering")

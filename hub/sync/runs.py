@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from hub.common import facts
 from hub.common.errors import AuthError, ConfigError, HubError, TransientError
+from hub.sync import gate
 from hub.sync.models import Run, Sync
 from hub.sync.states import ACTIVE, COUNTERS, RunStatus
 
@@ -51,13 +52,14 @@ def _widen(run: Run, trigger: str) -> None:
 
 
 def claim(run_id: int) -> Run | None:
-    """Take a run that nobody works on; None when it is finished or another worker holds its lease."""
+    """Take a run that nobody works on; None when it is finished, another worker holds its lease, or its gate is shut."""
+    gate.knock(run_id)
     with connection.cursor() as cursor:
         cursor.execute(
-            "update sync_run set epoch = epoch + 1, claims = claims + 1, status = %s, heartbeat_at = now(),"
+            "update sync_run set epoch = epoch + 1, claims = claims + 1, status = %s, heartbeat_at = now(), error = '',"
             " started_at = coalesce(started_at, now()), lease_until = now() + make_interval(secs => %s)"
             " where id = %s and status in ('queued', 'running') and (lease_until is null or lease_until < now())"
-            " returning id",
+            f" and {gate.IS_OPEN} returning id",
             [RunStatus.RUNNING, LEASE_SECONDS, run_id],
         )
         if cursor.fetchone() is None:

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from hub.common import facts
 from hub.common.errors import ConfigError
-from hub.sync import bell, engine, runs
-from hub.sync.models import Run, Sync, SyncState
+from hub.sync import bell, engine, gate, runs, waking
+from hub.sync.models import Run, Standstill, Sync, SyncState
 from hub.sync.states import ACTIVE
 
 # Locally executed runs take the work themselves instead of waiting for a worker.
@@ -34,6 +34,8 @@ def _refuse_paused(sync: Sync) -> None:
     if sync.stream.connection.is_paused:
         name = sync.stream.connection.name
         raise ConfigError(f"The connection {name!r} is paused.", fix="Resume it first.", code="PAUSED")
+    if Standstill.objects.filter(is_paused=True).exists():
+        raise ConfigError("All work of the hub is paused.", fix="Resume everything first.", code="PAUSED")
 
 
 def run_here(*, sync: Sync, by: Any = None) -> Run:
@@ -54,7 +56,17 @@ def _work_off(run: Run) -> None:
         engine.execute(run.pk)
         run.refresh_from_db()
         if run.is_active:
+            _refuse_shut(run)
             time.sleep(POLL_SECONDS)
+
+
+def _refuse_shut(run: Run) -> None:
+    """Whoever waits here is told why it would take long; the run is kept, and goes on by itself."""
+    reason = gate.why_shut(run.sync_id, run_id=run.pk)
+    if reason and reason.why not in ("busy", "trial"):
+        raise ConfigError(
+            reason.sentence, where=f"run {run.pk}", fix="The run waits and goes on by itself.", code="WAITS"
+        )
 
 
 def wait_for(run: Run, *, timeout_seconds: float) -> Run:
@@ -79,9 +91,30 @@ def cancel_run(*, run: Run, by: Any, note: str = "") -> bool:
     return cancelled
 
 
-def set_paused(*, sync: Sync, is_paused: bool) -> None:
-    sync.is_paused = is_paused
-    sync.save(update_fields=["is_paused", "updated_at"])
+@transaction.atomic
+def set_paused(*, sync: Sync, is_paused: bool, reason: str = "", by: Any = None) -> None:
+    """Stop a sync at its next page or batch, or let it go on; what waits is kept."""
+    sync.is_paused, sync.pause_reason = is_paused, reason.replace("\x00", "").strip()[:500] if is_paused else ""
+    sync.paused_by, sync.paused_at = (by, timezone.now()) if is_paused else (None, None)
+    sync.save(update_fields=["is_paused", "pause_reason", "paused_by", "paused_at", "updated_at"])
+    facts.publish("sync_paused", sync=sync, is_paused=is_paused, reason=reason, by=by)
+    if not is_paused:
+        waking.wake(Sync.objects.filter(pk=sync.pk))
+
+
+@transaction.atomic
+def set_standstill(*, is_paused: bool, reason: str, by: Any) -> Standstill:
+    """Stop all work of the hub at the next page or batch, or let it go on. Raises ConfigError for a stop without a reason."""
+    reason = reason.replace("\x00", "").strip()[:500]
+    if is_paused and not reason:
+        raise ConfigError("Say why all work is paused.", where="reason", code="NEEDED")
+    found = Standstill.objects.select_for_update().filter(pk=1).first() or Standstill()
+    found.is_paused, found.reason, found.by, found.at = is_paused, reason, by, timezone.now()
+    found.save()
+    facts.publish("everything_paused", is_paused=is_paused, reason=reason, by=by)
+    if not is_paused:
+        waking.wake(Sync.objects.all())
+    return found
 
 
 @transaction.atomic

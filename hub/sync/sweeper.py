@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from hub.common.db import plain_cursor
 from hub.common.times import business_now
-from hub.sync import bell, engine, held, runs
+from hub.sync import bell, engine, gate, held, runs, waking
 from hub.sync.models import Delivery, Run, Schedule, ScheduleSlot
 from hub.sync.scheduling import next_slot
 from hub.sync.states import ACTIVE, DeliveryState
@@ -25,6 +25,7 @@ def tick() -> None:
     ring_stranded_runs()
     start_due_deliveries()
     release_waiting()
+    waking.ring_due_probes()
     ensure_partitions()
 
 
@@ -49,13 +50,13 @@ def fire_schedules() -> list[Run]:
 
 
 def ring_stranded_runs() -> int:
-    """Runs whose ring was lost or whose worker is gone."""
+    """Runs whose ring was lost or whose worker is gone; who opens a gate rings for the runs behind it."""
     quiet = Now() - timedelta(seconds=QUIET_SECONDS)
     stranded = Run.objects.filter(status__in=ACTIVE).filter(
         Q(lease_until__isnull=True, created_at__lt=quiet) & (Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=quiet))
         | Q(lease_until__lt=Now())
     )
-    found = list(stranded.select_related("sync__mapping"))
+    found = list(stranded.exclude(sync_id__in=gate.shut_sync_ids()).select_related("sync__mapping"))
     for run in found:
         bell.ring(run, direction=run.sync.direction)
     return len(found)

@@ -9,7 +9,7 @@ from celery.signals import worker_init
 from django.db import connections
 
 from connectors.services import load_protocols_in_use
-from hub.sync import engine, sweeper
+from hub.sync import engine, sweeper, waking
 
 
 @worker_init.connect
@@ -29,6 +29,12 @@ def execute_run(run_id: int) -> None:
 def deliver(run_id: int) -> None:
     """Work on an outbound run for a slice of time."""
     engine.execute(run_id)
+
+
+@shared_task
+def probe(connection_id: int) -> None:
+    """Try a connection that did not answer."""
+    waking.probe(connection_id)
 
 
 @shared_task

@@ -1,4 +1,4 @@
-from hub.sync.models.config import Schedule, Sync
+from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.ledger import Batch, Transaction
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
@@ -9,6 +9,7 @@ __all__ = [
     "Run",
     "Schedule",
     "ScheduleSlot",
+    "Standstill",
     "Sync",
     "SyncState",
     "Transaction",

@@ -29,6 +29,9 @@ class Sync(models.Model):
     )
     max_attempts = models.PositiveSmallIntegerField(default=8)
     is_paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=500, blank=True)
+    paused_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    paused_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     history = HistoricalRecords()
@@ -69,3 +72,17 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cron} ({self.time_zone})"
+
+
+class Standstill(models.Model):
+    """The switch for everything: one row at most, with who turned it and why. Its history stays."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    is_paused = models.BooleanField(default=False)
+    reason = models.CharField(max_length=500, blank=True)
+    by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    at = models.DateTimeField(null=True, blank=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_standstill")]

@@ -1,0 +1,95 @@
+"""What stood still goes on: the tries of a system that did not answer, and the ring when a gate has opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from connectors import circuits
+from connectors import services as connections
+from connectors.models import Connection
+from hub.common import facts
+from hub.sync import bell, engine
+from hub.sync.models import Delivery, Run, Sync
+from hub.sync.states import DeliveryState, RunStatus
+
+
+def subscribe() -> None:
+    """Connections open their gates by themselves; the work behind them starts at once."""
+    facts.subscribe("circuit_closed", _circuit_closed)
+    facts.subscribe("connection_paused", _connection_paused)
+
+
+def _circuit_closed(*, connection: Connection, **_: Any) -> None:
+    """Retries that the outage had put off are due now: the reason for waiting is gone."""
+    syncs = _syncs_of(connection)
+    Delivery.objects.filter(
+        sync_id__in=list(syncs.values_list("pk", flat=True)),
+        state=DeliveryState.PENDING,
+        attempts__gt=0,
+        next_at__gt=Now(),
+    ).update(next_at=Now())
+    wake(syncs)
+
+
+def _connection_paused(*, connection: Connection, is_paused: bool, **_: Any) -> None:
+    if not is_paused:
+        wake(_syncs_of(connection))
+
+
+def _syncs_of(connection: Connection) -> QuerySet[Sync]:
+    return Sync.objects.filter(mapping__stream__connection=connection)
+
+
+def wake(syncs: QuerySet[Sync]) -> int:
+    """Ring for the runs of these syncs that were kept, and start what is due; returns how many were rung for."""
+    ids = list(syncs.order_by().values_list("pk", flat=True))
+    kept = Run.objects.filter(sync_id__in=ids, status=RunStatus.QUEUED, lease_until__isnull=True)
+    found = list(kept.select_related("sync__mapping"))
+    for run in found:
+        bell.ring(run, direction=run.sync.direction)
+    return len(found) + len(engine.start_all(_with_due(ids), trigger=Run.Trigger.CHANGE))
+
+
+def _with_due(sync_ids: list[int]) -> list[int]:
+    due = Delivery.objects.filter(sync_id__in=sync_ids, state=DeliveryState.PENDING, next_at__lte=Now())
+    return list(due.order_by().values_list("sync_id", flat=True).distinct())
+
+
+# Trying a system again ---------------------------------------------------------------------------------------
+def ring_due_probes() -> int:
+    """Ask a worker to try each connection whose pause is over."""
+    due = circuits.due_probes()
+    for connection_id in due:
+        bell.ring_probe(connection_id)
+    return len(due)
+
+
+def probe(connection_id: int) -> bool:
+    """Test a connection that did not answer, if nobody else does; True when it may work again.
+
+    The test costs no delivery an attempt. When it passes, one run shows whether work passes too; without work that waits
+    the circuit is closed at once.
+    """
+    if not circuits.claim_probe(connection_id):
+        return False
+    connection = Connection.objects.get(pk=connection_id)
+    failed = connections.try_connection(connection)
+    if failed is None:
+        return _let_one_run_try(connection)
+    if failed.name == "authenticate":
+        circuits.pause_for_sign_in(connection_id, failed.detail)
+    else:
+        circuits.reopen(connection_id, failed.detail)
+    return False
+
+
+@transaction.atomic
+def _let_one_run_try(connection: Connection) -> bool:
+    opened = circuits.half_open(connection.pk)
+    if opened and not wake(_syncs_of(connection)):
+        circuits.close(connection.pk)
+    return opened
