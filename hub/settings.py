@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "hub.config",
     "hub.records",
     "hub.sync",
+    "hub.webhooks",
     "monitoring",
 ]
 
@@ -141,6 +142,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# A message of a webhook is held in memory while its signature is checked.
+HUB_WEBHOOK_BYTES = envint("HUB_WEBHOOK_BYTES", 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 STATIC_URL = "/static/"
 STATIC_ROOT = HUB_DATA / "static"
@@ -168,6 +171,8 @@ CELERY_TASK_ROUTES = {
     "hub.sync.tasks.deliver": {"queue": "deliver"},
     "hub.sync.tasks.tick": {"queue": "monitor"},
     "mappings.tasks.forget_expired_samples": {"queue": "monitor"},
+    "hub.webhooks.tasks.tick": {"queue": "monitor"},
+    "hub.webhooks.tasks.forget_old": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -178,6 +183,12 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = envint("HUB_WORKER_MEMORY_KB", 800_000)
 HUB_TICK_SECONDS = envint("HUB_TICK_SECONDS", 3)
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "hub.sync.tasks.tick", "schedule": HUB_TICK_SECONDS, "options": {"expires": HUB_TICK_SECONDS * 2}},
+    "webhooks": {
+        "task": "hub.webhooks.tasks.tick",
+        "schedule": HUB_TICK_SECONDS,
+        "options": {"expires": HUB_TICK_SECONDS * 2},
+    },
+    "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
 }
 
