@@ -181,6 +181,8 @@ CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 60
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = envint("HUB_WORKER_MEMORY_KB", 800_000)
 # Task messages are reminders: what is due is found in the database, every few seconds, with or without them.
 HUB_TICK_SECONDS = envint("HUB_TICK_SECONDS", 3)
+# Due work may wait this long for a worker; at twice that, /healthz/work is red.
+HUB_WORK_SECONDS = envint("HUB_WORK_SECONDS", 120)
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "hub.sync.tasks.tick", "schedule": HUB_TICK_SECONDS, "options": {"expires": HUB_TICK_SECONDS * 2}},
     "webhooks": {

@@ -7,6 +7,7 @@ from hub.common.home import Step
 from hub.common.lists import list_urls
 from hub.common.nav import Badge, Entry
 from hub.sync import (
+    liveness,
     panels,  # noqa: F401 - registers its parts of the first page
     search,  # noqa: F401 - registers its providers
     totals,
@@ -21,6 +22,7 @@ register_converter(DeliveryConverter, "delivery")
 app_name = "sync"
 
 urlpatterns = [
+    path("healthz/work", liveness.healthz_work, name="healthz_work"),
     *list_urls("syncs/", syncs.sync_list, "sync_list"),
     path("syncs/new/", editing.sync_new, name="sync_new"),
     path("syncs/schedule-preview/", editing.schedule_preview, name="schedule_preview"),
