@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cksum requirements.lock | cut -d' ' -f1)
 TEST_STAMP := $(VENV)/.test-$(shell cksum requirements-test.lock | cut -d' ' -f1)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint lock format clean
+.PHONY: help run test chaos lint lock format clean
 
 help:  ## Show what can be done
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,13 @@ test: $(TEST_STAMP)  ## Run the whole suite against real services (PYTEST_ARGS="
 	@.ci/install-browser $(BIN)
 	@.ci/install-peers $(BIN)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+chaos: $(TEST_STAMP)  ## Break things for an hour: kills, freezes, a broker that forgets, a target that lies (SEEDS="1 2 3")
+	@set -e; for seed in $${SEEDS:-1 2 3 4 5}; do for class in A B C D; do \
+	  $(BIN)/python manage.py chaos F1 --records 50000 --kills 200 --seed $$seed --class $$class --json; done; done
+	@$(BIN)/python manage.py chaos F2 --records 20000 --kills 100 --class B --json
+	@$(BIN)/python manage.py chaos F3 --records 20000 --kills 20 --class B --json
+	@$(BIN)/python manage.py chaos F8 --records 20000 --class C --json
 
 lint: $(TEST_STAMP)  ## Style, types, layers, templates, settings, migrations
 	$(BIN)/ruff check .

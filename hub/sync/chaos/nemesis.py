@@ -1,0 +1,119 @@
+"""Workers, and what is done to them: SIGKILL to a random child or parent, SIGSTOP past the lease."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hub.cli.paths import ROOT
+from hub.cli.process import kill_group, spawn
+
+PARENT_SHARE = 0.15
+FROZEN_SHARE_OF_LEASE = 1.6
+
+
+@dataclass
+class Crew:
+    """A worker with its pool, started again whenever its parent is gone, as the supervisor would."""
+
+    log: Path
+    lease_seconds: float
+    concurrency: int = 3
+    process: subprocess.Popen[bytes] | None = None
+
+    def keep_alive(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            if self.process is not None:
+                kill_group(self.process)  # its pool must not linger
+            self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "hub.sync.chaos.worker", str(self.lease_seconds), str(self.concurrency)]
+        with open(self.log, "ab") as output:
+            self.process = spawn(command, env={**os.environ, "HUB_DB_ROLE": "engine"}, log=output.fileno(), cwd=ROOT)
+
+    def children(self) -> list[int]:
+        if self.process is None:
+            return []
+        try:
+            listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        except OSError:
+            return []
+        return [int(pid) for pid in listed.split()]
+
+    def stop(self) -> None:
+        if self.process is not None:
+            kill_group(self.process)
+
+
+@dataclass
+class Killer:
+    """`left` SIGKILLs, one about every `pause` seconds, to a child of the pool or, more rarely, to the worker itself."""
+
+    pick: random.Random
+    left: int
+    pause: float = 0.4
+    fired: int = 0
+    next_at: float = field(default_factory=time.monotonic)
+
+    def act(self, crew: Crew) -> None:
+        if not self.left or time.monotonic() < self.next_at:
+            return
+        victim = self._victim(crew)
+        if victim is None:
+            return
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.left, self.fired = self.left - 1, self.fired + 1
+        self.next_at = time.monotonic() + self.pick.uniform(0.2, 1.8) * self.pause
+
+    def _victim(self, crew: Crew) -> int | None:
+        children = crew.children()
+        if not children or crew.process is None:
+            return None
+        return crew.process.pid if self.pick.random() < PARENT_SHARE else self.pick.choice(children)
+
+
+@dataclass
+class Freezer:
+    """`left` times a child of the pool is stopped for longer than its lease, then goes on as if nothing had happened."""
+
+    pick: random.Random
+    left: int
+    lease_seconds: float
+    fired: int = 0
+    frozen: int = 0
+    thaw_at: float = 0.0
+
+    def act(self, crew: Crew) -> None:
+        if self.frozen:
+            if time.monotonic() >= self.thaw_at:
+                self.thaw()
+            return
+        children = crew.children()
+        if self.left and children:
+            self._freeze(self.pick.choice(children))
+
+    def _freeze(self, pid: int) -> None:
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            return
+        self.frozen, self.thaw_at = pid, time.monotonic() + FROZEN_SHARE_OF_LEASE * self.lease_seconds
+        self.left, self.fired = self.left - 1, self.fired + 1
+
+    def thaw(self) -> None:
+        if self.frozen:
+            try:
+                os.kill(self.frozen, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        self.frozen = 0

@@ -1,0 +1,150 @@
+"""The hub's side of a chaos run, set up as a user would: a paged source, the fault target, one sync in and one out."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from hub.cli.paths import ROOT
+from hub.cli.process import kill_group, spawn
+from hub.config import services as config
+
+PAGE_SIZE = 500
+BATCH_SIZE = 100
+# Shorter than a slow answer of the target, so that answers are given up on; settling is longer than its longest work.
+TIMEOUT_SECONDS = 1.0
+SETTLE_SECONDS = 3.0
+CURRENCIES = ("EUR", "USD", "GBP")
+
+
+def record(number: int, seed: int) -> dict[str, Any]:
+    pick = random.Random(f"{seed}:{number}")
+    amount = Decimal(pick.randrange(1, 10_000_000)).scaleb(-2)
+    return {"number": f"TE-{number:07d}", "amount": f"{amount:.2f}", "currency": pick.choice(CURRENCIES)}
+
+
+def write_pages(folder: Path, records: int, seed: int) -> None:
+    total = (records + PAGE_SIZE - 1) // PAGE_SIZE
+    for page in range(total):
+        rows = [record(n, seed) for n in range(page * PAGE_SIZE, min((page + 1) * PAGE_SIZE, records))]
+        body = {"data": rows, "next_page": page + 2 if page + 1 < total else None}
+        (folder / f"{page + 1}.json").write_bytes(orjson.dumps(body))
+
+
+WRITES: dict[str, dict[str, Any]] = {
+    "A": {
+        "create": {"path": "/rows", "safety": "A", "idempotency_header": "Idempotency-Key"},
+        "update": {"path": "/rows/${ref}", "safety": "B"},
+    },
+    "B": {"upsert": {"method": "PUT", "path": "/rows/${key}", "safety": "B"}},
+    "C": {
+        "create": {"path": "/rows", "safety": "C", "settle_seconds": SETTLE_SECONDS},
+        "update": {"path": "/rows/${ref}", "safety": "B"},
+    },
+    "D": {"create": {"path": "/rows", "safety": "D"}, "update": {"path": "/rows/${ref}", "safety": "B"}},
+}
+
+
+def _declaration(name: str, port: int, streams: dict[str, Any], **more: Any) -> dict[str, Any]:
+    head = {
+        "name": name,
+        "label": name.title(),
+        "category": "erp",
+        "protocol": "rest",
+        "time_zone": "UTC",
+        "config": {},
+    }
+    return {**head, "base_url": f"http://127.0.0.1:{port}", "streams": streams, **more}
+
+
+def documents(source_port: int, target_port: int, safety: str) -> list[dict[str, Any]]:
+    """Everything that `config apply` needs."""
+    entries = {
+        "label": "Entries", "key": "number", "path": "/entries", "records": "data",
+        "paging": {"type": "page", "next_page_path": "next_page"},
+    }  # fmt: skip
+    rows: dict[str, Any] = {"label": "Rows", "key": "id", "path": "/rows", "records": "data", "write": WRITES[safety]}
+    if safety in "AC":
+        rows["find"] = {"path": "/rows", "query": {"number": "${keys|join}"}, "records": "data", "key": "number"}
+    source = _declaration("chaos_source", source_port, {"entries": entries})
+    limits = {"timeout_seconds": TIMEOUT_SECONDS, "concurrency": 8}
+    target = _declaration("chaos_target", target_port, {"rows": rows}, limits=limits)
+    fields = [{"target": name, "source": name} for name in ("number", "amount", "currency")]
+    return [
+        {"kind": "System", "slug": "chaos-source", "name": "Source"},
+        {"kind": "System", "slug": "chaos-target", "name": "Target"},
+        _connection("chaos-source", source),
+        _connection("chaos-target", target),
+        {"kind": "Stream", "slug": "chaos-entries", "name": "entries", "connection": "chaos-source", "key": ["number"]},
+        {
+            "kind": "Stream",
+            "slug": "chaos-rows",
+            "name": "rows",
+            "connection": "chaos-target",
+            "key": ["id"],
+            "page_size": BATCH_SIZE,
+        },
+        {"kind": "Entity", "slug": "chaos-entry", "name": "Chaos entry", "domain": "time-expense"},
+        {"kind": "Contract", "slug": "chaos-entry", "name": "Chaos entry", "entity": "chaos-entry", "schema": SCHEMA},
+        _mapping("chaos-in", "in", "chaos-entries", fields),
+        _mapping("chaos-out", "out", "chaos-rows", fields),
+        {"kind": "Sync", "slug": "chaos-in", "name": "In", "mapping": "chaos-in", "mode": "full"},
+        {"kind": "Sync", "slug": "chaos-out", "name": "Out", "mapping": "chaos-out", "max_attempts": 30},
+    ]
+
+
+SCHEMA = {
+    "type": "object",
+    "required": ["number", "amount", "currency"],
+    "properties": {
+        "number": {"type": "string", "x-key": True},
+        "amount": {"type": "string", "format": "decimal", "x-money": "currency"},
+        "currency": {"type": "string", "x-currency": True},
+    },
+}
+
+
+def _connection(slug: str, declaration: dict[str, Any]) -> dict[str, Any]:
+    head = {"kind": "Connection", "slug": slug, "name": slug, "system": slug}
+    return {**head, "config": {"declaration": declaration}, "allowed_networks": ["127.0.0.0/8"]}
+
+
+def _mapping(slug: str, direction: str, stream: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    head = {"kind": "Mapping", "slug": slug, "name": slug, "direction": direction}
+    return {**head, "stream": stream, "entity": "chaos-entry", "rules": rules}
+
+
+def apply(source_port: int, target_port: int, safety: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chaos.yaml"
+        path.write_text(yaml.safe_dump_all(documents(source_port, target_port, safety), sort_keys=False))
+        config.apply(path)
+
+
+@contextmanager
+def server(module: str, *arguments: str) -> Iterator[int]:
+    """A server in a process of its own that nobody kills; yields its port."""
+    process = spawn([sys.executable, "-m", module, *arguments], log=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert process.stdout
+        yield int(process.stdout.readline())
+    finally:
+        kill_group(process)
+
+
+def control(port: int, what: str) -> Any:
+    """What the target itself says: its rows, or the faults that have fired."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_control/{what}", timeout=60) as answer:
+        return json.load(answer)

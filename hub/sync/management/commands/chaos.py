@@ -1,0 +1,40 @@
+"""manage.py chaos list | F1 --records N --kills K --seed S --class B --json: break things on a scratch hub, read the target."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from hub.sync.chaos import faults
+from hub.sync.chaos.faults import FAULTS, Options
+
+
+class Command(BaseCommand):
+    help = "Carry out one fault of the catalogue and compare the target with the source."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="`list`, or a fault such as F1.")
+        parser.add_argument("--records", type=int, default=5_000)
+        parser.add_argument("--kills", type=int, default=20, help="How often the fault happens.")
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--class", dest="safety", choices="ABCD", default="B", help="Write safety of the target.")
+        parser.add_argument("--json", action="store_true", help="One JSON document on stdout.")
+
+    def handle(self, *args: Any, name: str, **options: Any) -> None:
+        if name == "list":
+            found = [{"name": f.name, "title": f.title, "classes": f.classes} for f in FAULTS.values()]
+            return self._say({"faults": found}, options["json"])
+        chosen = Options(options["records"], options["kills"], options["seed"], options["safety"])
+        self.stderr.write(f"{name}, class {chosen.safety}, seed {chosen.seed}")
+        report = faults.run(name, chosen).as_data()
+        self._say(report, options["json"])
+        if not report["passed"]:
+            sys.exit(1)
+
+    def _say(self, found: dict[str, Any], as_json: bool) -> None:
+        text = json.dumps(found) if as_json else "\n".join(f"{name:16s} {value}" for name, value in found.items())
+        self.stdout.write(text)

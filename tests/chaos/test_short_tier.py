@@ -1,0 +1,46 @@
+"""The short tier: real workers are killed, a real broker forgets, a real target loses answers; the target is the oracle."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from hub.cli.paths import ROOT
+
+
+def chaos(*arguments: str) -> dict[str, Any]:
+    """With services of its own: the broker is to be emptied, and no other worker may take part."""
+    command = [sys.executable, str(ROOT / "manage.py"), "chaos", *arguments, "--json"]
+    env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "HUB_DATA")}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if found.get("passed", True) else 1)
+    return found
+
+
+@pytest.mark.parametrize("safety", ["B", "C"])
+def test_killed_workers_lose_nothing_and_double_nothing(safety: str) -> None:
+    found = chaos("F1", "--records", "600", "--kills", "10", "--seed", "3", "--class", safety)
+    assert found["passed"], found
+    assert found["fired"] == 10
+    assert sum(found["target_faults"].values()) > 0
+    assert (found["lost"], found["duplicated"], found["sum_difference"], found["unsure"]) == (0, 0, "0.00", 0)
+
+
+def test_a_broker_that_forgets_everything_only_delays() -> None:
+    found = chaos("F3", "--records", "600", "--kills", "5", "--seed", "4", "--class", "B")
+    assert found["passed"], found
+    assert found["fired"] == 5
+
+
+def test_every_doubt_at_a_target_that_cannot_be_asked_is_given_to_a_person() -> None:
+    found = chaos("F8", "--records", "400", "--seed", "5", "--class", "D")
+    assert found["passed"], found
+    assert found["unsure"] > 0
+    assert found["duplicated"] == 0
