@@ -332,6 +332,5 @@ def set_paused(*, connection: Connection, is_paused: bool, reason: str = "", by:
     connection.is_paused = is_paused
     connection.pause_reason = reason if is_paused else ""
     connection.paused_by, connection.paused_at = (by, timezone.now()) if is_paused else (None, None)
-    connection._change_reason = reason or None  # type: ignore[attr-defined]
     connection.save(update_fields=["is_paused", "pause_reason", "paused_by", "paused_at", "updated_at"])
     facts.publish("connection_paused", connection=connection, is_paused=is_paused, reason=reason, by=by)

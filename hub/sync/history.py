@@ -42,6 +42,8 @@ def _words(subject: str, state: Any, before: Any) -> str:
         return f"{subject} was deleted"
     if before is None:
         return f"{subject} was changed"
+    if state.history_change_reason:
+        return str(state.history_change_reason)
     changes = [change for change in state.diff_against(before).changes if change.field not in _QUIET]
     return (
         f"{subject}: " + "; ".join(f"{c.field.replace('_', ' ')} {_text(c.old)} → {_text(c.new)}" for c in changes)
