@@ -16,6 +16,9 @@ from hub.accounts.models import Domain, User
 from hub.accounts.queries import domains_for
 
 NEW_SYSTEM = "A new system, named here"
+LIMIT_HELP = "Over all workers. Left empty, what the system's declaration states."
+# Fields of the form -> names in `config.limits`.
+LIMITS = {"per_second": "per_second", "per_minute": "per_minute", "at_once": "concurrency"}
 
 
 def check_slug(slug: str, *, taken: QuerySet[Any]) -> str:
@@ -51,6 +54,22 @@ class ConnectionForm(SignInForm):
     owner = forms.ModelChoiceField(
         User.objects.none(), required=False, empty_label="Nobody", help_text="The person to ask when it fails."
     )
+    failure_limit = forms.IntegerField(
+        label="Failures before a pause",
+        min_value=1,
+        max_value=1000,
+        required=False,
+        help_text="So many in a row of the system itself; it is then left alone and tried again by itself. 10 when empty.",
+    )
+    per_second = forms.FloatField(
+        label="Requests per second", min_value=0.001, max_value=10_000, required=False, help_text=LIMIT_HELP
+    )
+    per_minute = forms.FloatField(
+        label="Requests per minute", min_value=0.001, max_value=600_000, required=False, help_text=LIMIT_HELP
+    )
+    at_once = forms.IntegerField(
+        label="Requests at once", min_value=1, max_value=64, required=False, help_text=LIMIT_HELP
+    )
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,12 +96,15 @@ class ConnectionForm(SignInForm):
     def _stored_values(self) -> dict[str, Any]:
         found = self.connection
         assert found is not None
+        limits = found.config.get("limits") or {}
         return {
             "name": found.name,
             "system": found.system.slug,
             "domain": found.domain.slug if found.domain else None,
             "owner": found.owner_id,
             "version": version_of(found),
+            "failure_limit": found.failure_limit,
+            **{field: limits.get(name) for field, name in LIMITS.items()},
         }
 
     def _suggested_values(self) -> dict[str, Any]:
@@ -96,6 +118,20 @@ class ConnectionForm(SignInForm):
             "category": self.offer.category or System.Category.OTHER,
             "owner": self.user.pk,
         }
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether anything differs from what a new connection has."""
+        names = ["failure_limit", *LIMITS]
+        return any(self[name].errors or self[name].value() not in (None, "", 10, "10") for name in names)
+
+    def config(self) -> dict[str, Any]:
+        """The values of the kind, with the limits that this connection states for itself."""
+        stored = self.connection.config.get("limits") if self.connection else None
+        typed = {name: self.cleaned_data.get(field) for field, name in LIMITS.items()}
+        limits = {name: value for name, value in {**(stored or {}), **typed}.items() if value is not None}
+        found = {name: value for name, value in super().config().items() if name != "limits"}
+        return {**found, "limits": limits} if limits else found
 
     def clean_slug(self) -> str:
         typed = self.cleaned_data["slug"] or queries.free_slug(self.cleaned_data.get("name", ""))
@@ -129,6 +165,7 @@ class ConnectionForm(SignInForm):
         found.protocol = services.protocol_of(values) if self.specs else found.protocol
         found.config = values["config"]
         found.time_zone, found.allowed_networks = values["time_zone"], values["allowed_networks"]
+        found.failure_limit = data.get("failure_limit") or 10
         found.name, found.domain, found.owner = data["name"], data["domain"], data["owner"]
         if data.get("system"):
             found.system = data["system"]

@@ -13,7 +13,8 @@ from django.utils.text import slugify
 
 from connectors import registry, services
 from connectors.declaration_rules import is_time_zone
-from connectors.models import Connection, Stream, System
+from connectors.models import Circuit, Connection, Stream, System
+from connectors.standing import circuit_of
 from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
 
@@ -26,7 +27,9 @@ SIGNED_IN_AS = "Signed in as "
 
 def connections_for(user: User, permission: str = VIEW) -> QuerySet[Connection]:
     """The connections that a person holds the permission for, with what lists show of them."""
-    rows = Connection.objects.select_related("system", "domain", "owner").annotate(stream_count=Count("streams"))
+    rows = Connection.objects.select_related("system", "domain", "owner", "paused_by", "circuit").annotate(
+        stream_count=Count("streams")
+    )
     return scope_to_domains(rows, user, permission)
 
 
@@ -56,10 +59,20 @@ class Health(NamedTuple):
     text: str = ""
 
 
+_CIRCUIT_WORDS = {
+    Circuit.State.OPEN.value: ("unreachable", "Does not answer"),
+    Circuit.State.HALF_OPEN.value: ("probing", "Being tried"),
+    Circuit.State.PAUSED_AUTH.value: ("needs_sign_in", "Needs sign-in"),
+}
+
+
 def health(connection: Connection) -> Health:
-    """How a connection is doing, as its last test or its pause tells."""
+    """How a connection is doing, as its pause, its circuit or its last test tells."""
     if connection.is_paused:
-        return Health("paused", "Paused", "Nothing is read or written; what waits is kept.")
+        why = f" {connection.pause_reason}" if connection.pause_reason else ""
+        return Health("paused", "Paused", f"Nothing is read or written; what waits is kept.{why}")
+    if circuit := circuit_of(connection):
+        return Health(*_CIRCUIT_WORDS[circuit.state], circuit.error)
     if connection.status == Connection.Status.UNTESTED:
         return Health("untested", "Not tested")
     if connection.status == Connection.Status.OK:

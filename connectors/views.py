@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from connectors import gallery, queries, removal, services
 from connectors.models import Connection, System
+from connectors.standing import standing
 from hub.accounts.models import User
 from hub.common.display import duration
 from hub.common.exports import Column, export_response
@@ -104,6 +105,7 @@ def connection_detail(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         **frame(request, found, "status"),
         "test": test_result(found.check_steps, found.checked_at),
+        "standing": standing(found),
         "signed_in_as": queries.signed_in_as(found),
         "users": removal.users_of(found),
         "stored_secrets": sorted(found.secrets),
@@ -126,9 +128,10 @@ def connection_test(request: HttpRequest, slug: str) -> HttpResponse:
 @requires("connections.edit")
 @require_POST
 def connection_pause(request: HttpRequest, slug: str) -> HttpResponse:
-    """Pause the connection, or let it go on (`is_paused` is 1 or 0)."""
+    """Pause the connection, or let it go on (`is_paused` is 1 or 0), with a reason."""
     found = find(request, slug, queries.EDIT)
-    services.set_paused(connection=found, is_paused=request.POST.get("is_paused") == "1")
+    is_paused = (request.POST.get("is_paused") or request.GET.get("is_paused")) == "1"
+    services.set_paused(connection=found, is_paused=is_paused, reason=request.POST.get("reason", ""), by=me(request))
     messages.success(request, f"{found} is {'paused; what waits is kept' if found.is_paused else 'at work again'}.")
     return redirect("connectors:connection_detail", slug=slug)
 

@@ -12,6 +12,7 @@ from connectors import custody, problems, queries, services
 from connectors.form_fields import check_time_zone
 from connectors.forms import check_slug
 from connectors.models import Connection, Stream, System
+from connectors.standing import standing
 from connectors.stream_forms import check_schema
 from hub.accounts.models import Domain, User
 from hub.common.egress import parse_networks
@@ -129,6 +130,22 @@ def _get(source: Any, name: str) -> Any:
     return source.get(name, "") if isinstance(source, dict) else getattr(source, name)
 
 
+class PauseReasonSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
+class CircuitSerializer(serializers.Serializer[Any]):
+    """Why a connection stands still. `waiting_syncs` and `kept_deliveries` go on when it closes."""
+
+    state = serializers.ChoiceField(["open", "half_open", "paused_auth"], source="circuit.state")
+    since = serializers.DateTimeField(source="circuit.since")
+    error = serializers.CharField(source="circuit.error")
+    tried_at = serializers.DateTimeField(source="circuit.tried_at", allow_null=True)
+    next_try_at = serializers.DateTimeField(source="circuit.probe_at", allow_null=True)
+    waiting_syncs = serializers.IntegerField(source="waiting.syncs")
+    kept_deliveries = serializers.IntegerField(source="waiting.deliveries")
+
+
 class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connection]):
     """The kind (`catalogue` or `protocol`) and the slug are given once. `secrets` is never sent back."""
 
@@ -141,17 +158,24 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
     stored_secrets = serializers.SerializerMethodField(help_text="Names of the secrets that are set.")
     stream_count = serializers.IntegerField(read_only=True)
     signed_in_as = serializers.SerializerMethodField(help_text="The account's own name, as the last test told it.")
+    circuit = serializers.SerializerMethodField(help_text="Null while the system is called.")
 
     class Meta:
         model = Connection
         fields = (
             "slug", "name", "system", "domain", "owner", "catalogue", "protocol", "config", "secrets", "stored_secrets",
-            "time_zone", "allowed_networks", "is_paused", "status", "status_detail", "signed_in_as", "checked_at",
-            "check_steps", "stream_count", "created_at", "updated_at",
+            "time_zone", "allowed_networks", "is_paused", "pause_reason", "paused_at", "failure_limit", "circuit", "status",
+            "status_detail", "signed_in_as", "checked_at", "check_steps", "stream_count", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = (
-            "is_paused", "status", "status_detail", "checked_at", "check_steps", "created_at", "updated_at",
+            "is_paused", "pause_reason", "paused_at", "status", "status_detail", "checked_at", "check_steps",
+            "created_at", "updated_at",
         )  # fmt: skip
+
+    @extend_schema_field(CircuitSerializer(allow_null=True))
+    def get_circuit(self, found: Connection) -> dict[str, Any] | None:
+        stands = standing(found)
+        return CircuitSerializer(stands).data if stands else None
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_stored_secrets(self, found: Connection) -> list[str]:

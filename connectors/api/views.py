@@ -22,6 +22,7 @@ from connectors.api.serializers import (
     AccountSerializer,
     ConnectionSerializer,
     KindSerializer,
+    PauseReasonSerializer,
     StreamInfoSerializer,
     StreamSerializer,
     SystemSerializer,
@@ -108,13 +109,13 @@ class ConnectionViewSet(Scoped):
         """Test the stored account and keep the result. Takes at most five seconds."""
         return _result(services.check_connection(self.get_object()))
 
-    @extend_schema(request=None, responses=ConnectionSerializer)
+    @extend_schema(request=PauseReasonSerializer, responses=ConnectionSerializer)
     @action(methods=["post"], detail=True)
     def pause(self, request: Request, slug: str) -> Response:
-        """Stop all work of the connection; what waits is kept."""
+        """Stop all work of the connection at the next page or batch; what waits is kept."""
         return self._paused(is_paused=True)
 
-    @extend_schema(request=None, responses=ConnectionSerializer)
+    @extend_schema(request=PauseReasonSerializer, responses=ConnectionSerializer)
     @action(methods=["post"], detail=True)
     def resume(self, request: Request, slug: str) -> Response:
         """Let the work of the connection go on."""
@@ -122,7 +123,11 @@ class ConnectionViewSet(Scoped):
 
     def _paused(self, *, is_paused: bool) -> Response:
         found = self.get_object()
-        services.set_paused(connection=found, is_paused=is_paused)
+        asked = PauseReasonSerializer(data=self.request.data)
+        asked.is_valid(raise_exception=True)
+        services.set_paused(
+            connection=found, is_paused=is_paused, reason=asked.validated_data["reason"], by=self.request.user
+        )
         return Response(self.get_serializer(found).data)
 
     @extend_schema(responses=StreamInfoSerializer(many=True), filters=False)

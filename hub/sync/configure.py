@@ -16,7 +16,7 @@ from hub.sync.models import Schedule, Sync
 
 MAX_PAGE_SIZE = 10_000
 MAX_ATTEMPTS = 100
-RESERVED_SLUGS = ("new", "mapping")
+RESERVED_SLUGS = ("new", "mapping", "standstill", "connection")
 CONDITION_TYPES = ("string", "boolean", "integer", "period")
 
 Problem = tuple[str, str]

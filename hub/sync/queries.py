@@ -10,11 +10,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
 
+from connectors.models import Circuit, Connection
+from connectors.standing import Standing, standing
 from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
 from hub.common.times import format_instant
 from hub.sync import scheduling
-from hub.sync.models import Delivery, HeldRecord, Run, Schedule, Sync
+from hub.sync.models import Delivery, HeldRecord, Run, Schedule, Standstill, Sync
 from hub.sync.states import DeliveryState, HeldState, RunStatus
 
 DOMAIN = "mapping__entity__domain"
@@ -27,7 +29,13 @@ JUDGED = (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS, RunStatus.FAILED
 # What a person may see -------------------------------------------------------------------------------------
 def syncs_for(user: User, permission: str) -> QuerySet[Sync]:
     """Syncs of entities in whose domain the person holds the permission, with all that a page names of them."""
-    rows = Sync.objects.select_related("mapping__entity__domain", "mapping__stream__connection__system", "after")
+    rows = Sync.objects.select_related(
+        "mapping__entity__domain",
+        "mapping__stream__connection__system",
+        "mapping__stream__connection__circuit",
+        "after",
+        "paused_by",
+    )
     return scope_to_domains(rows, user, permission, DOMAIN)
 
 
@@ -47,6 +55,20 @@ def runs_for(user: User, permission: str) -> QuerySet[Run]:
         "requested_by",
     )
     return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
+
+
+# What stands still -----------------------------------------------------------------------------------------
+def standstill() -> Standstill | None:
+    """The pause of everything, while it lasts."""
+    return Standstill.objects.select_related("by").filter(is_paused=True).first()
+
+
+def standings_of(syncs: QuerySet[Sync]) -> list[Standing]:
+    """The connections of these syncs that are not called at the moment, with what waits for each."""
+    of_syncs = syncs.order_by().values("mapping__stream__connection")
+    rows = Connection.objects.select_related("circuit").filter(pk__in=of_syncs)
+    shut = rows.exclude(circuit__isnull=True).exclude(circuit__state=Circuit.State.CLOSED)
+    return [found for connection in shut.order_by("name") if (found := standing(connection))]
 
 
 # The list of syncs -----------------------------------------------------------------------------------------

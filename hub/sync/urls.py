@@ -14,7 +14,7 @@ from hub.sync import (
 )
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
-from hub.sync.views import deliveries, dry_runs, editing, held, ledger, runs, syncs
+from hub.sync.views import deliveries, dry_runs, editing, held, ledger, runs, switches, syncs
 
 register_converter(HeldConverter, "held")
 register_converter(DeliveryConverter, "delivery")
@@ -24,6 +24,8 @@ app_name = "sync"
 urlpatterns = [
     path("healthz/work", liveness.healthz_work, name="healthz_work"),
     *list_urls("syncs/", syncs.sync_list, "sync_list"),
+    path("syncs/standstill/", switches.standstill, name="standstill"),
+    path("syncs/connection/<slug:slug>/purge/", switches.connection_purge, name="connection_purge"),
     path("syncs/new/", editing.sync_new, name="sync_new"),
     path("syncs/schedule-preview/", editing.schedule_preview, name="schedule_preview"),
     path("syncs/mapping/<slug:slug>/dry-run/", dry_runs.mapping_dry_run, {"fmt": ""}, name="mapping_dry_run"),
@@ -41,6 +43,7 @@ urlpatterns = [
     re_path(r"^syncs/(?P<slug>[-\w]+)/dry-run\.(?P<fmt>csv|json)$", dry_runs.sync_dry_run, name="sync_dry_run_export"),
     path("syncs/<slug:slug>/run/", syncs.sync_run, name="sync_run"),
     path("syncs/<slug:slug>/pause/", syncs.sync_pause, name="sync_pause"),
+    path("syncs/<slug:slug>/purge/", switches.sync_purge, name="sync_purge"),
     path("syncs/<slug:slug>/read-again/", syncs.sync_reset, name="sync_reset"),
     path("syncs/<slug:slug>/schedules/new/", editing.schedule_new, name="schedule_new"),
     path("syncs/<slug:slug>/schedules/<slug:schedule>/", editing.schedule_edit, name="schedule_edit"),

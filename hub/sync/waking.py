@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from connectors import circuits
+from connectors import circuits, standing
 from connectors import services as connections
 from connectors.models import Connection
+from connectors.standing import Waiting
 from hub.common import facts
 from hub.sync import bell, engine
 from hub.sync.models import Delivery, Run, Sync
@@ -21,6 +22,7 @@ def subscribe() -> None:
     """Connections open their gates by themselves; the work behind them starts at once."""
     facts.subscribe("circuit_closed", _circuit_closed)
     facts.subscribe("connection_paused", _connection_paused)
+    standing.register("sync", waiting_at)
 
 
 def _circuit_closed(*, connection: Connection, **_: Any) -> None:
@@ -57,6 +59,15 @@ def wake(syncs: QuerySet[Sync]) -> int:
 def _with_due(sync_ids: list[int]) -> list[int]:
     due = Delivery.objects.filter(sync_id__in=sync_ids, state=DeliveryState.PENDING, next_at__lte=Now())
     return list(due.order_by().values_list("sync_id", flat=True).distinct())
+
+
+def waiting_at(connection: Connection) -> Waiting:
+    """Syncs with a run or a delivery that waits for this connection, and how many deliveries are kept."""
+    ids = list(_syncs_of(connection).values_list("pk", flat=True))
+    queued = Delivery.objects.filter(sync_id__in=ids, state=DeliveryState.PENDING).order_by()
+    numbers = dict(queued.values_list("sync_id").annotate(number=Count("record_id")))
+    runs = set(Run.objects.filter(sync_id__in=ids, status=RunStatus.QUEUED).values_list("sync_id", flat=True))
+    return Waiting(len(runs | numbers.keys()), sum(numbers.values()))
 
 
 # Trying a system again ---------------------------------------------------------------------------------------

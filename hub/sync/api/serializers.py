@@ -32,9 +32,9 @@ class SyncSerializer(serializers.ModelSerializer[Sync]):
         model = Sync
         fields = (
             "slug", "name", "mapping", "direction", "stream", "entity", "mode", "after", "only_when", "page_size",
-            "max_attempts", "is_paused", "trigger", "created_at", "updated_at",
+            "max_attempts", "is_paused", "pause_reason", "paused_at", "trigger", "created_at", "updated_at",
         )  # fmt: skip
-        read_only_fields = ("created_at", "updated_at")
+        read_only_fields = ("pause_reason", "paused_at", "created_at", "updated_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

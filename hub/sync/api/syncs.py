@@ -13,9 +13,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from connectors.api.serializers import PauseReasonSerializer
 from hub.common.api import KeysetPagination
 from hub.sync import configure, queries, services
 from hub.sync import dry_run as trial
+from hub.sync import purge as queue
 from hub.sync.api.serializers import (
     DryRunRequestSerializer,
     DryRunSerializer,
@@ -25,6 +27,7 @@ from hub.sync.api.serializers import (
     StartedSerializer,
     SyncSerializer,
 )
+from hub.sync.api.switches import PurgeSerializer
 from hub.sync.models import Run, Schedule, Sync
 from hub.sync.moments import moment
 
@@ -87,21 +90,32 @@ class SyncViewSet(
         body = StartedSerializer(Run.objects.select_related("sync", "requested_by").get(pk=found.pk)).data
         return Response({**body, "made": made}, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=None, responses=SyncSerializer)
+    @extend_schema(request=PauseReasonSerializer, responses=SyncSerializer)
     @action(detail=True, methods=["post"], required_permission="syncs.run")
     def pause(self, request: Request, slug: str) -> Response:
-        """Nothing of this sync runs until it is resumed."""
+        """Nothing of this sync runs until it is resumed; a running run stops at its next page."""
         return self._set_paused(is_paused=True)
 
-    @extend_schema(request=None, responses=SyncSerializer)
+    @extend_schema(request=PauseReasonSerializer, responses=SyncSerializer)
     @action(detail=True, methods=["post"], required_permission="syncs.run")
     def resume(self, request: Request, slug: str) -> Response:
         return self._set_paused(is_paused=False)
 
     def _set_paused(self, *, is_paused: bool) -> Response:
-        sync = self.get_object()
-        services.set_paused(sync=sync, is_paused=is_paused)
+        sync, asked = self.get_object(), PauseReasonSerializer(data=self.request.data)
+        asked.is_valid(raise_exception=True)
+        services.set_paused(sync=sync, is_paused=is_paused, reason=asked.validated_data["reason"], by=self.request.user)
         return Response(self.get_serializer(sync).data)
+
+    @extend_schema(request=PurgeSerializer, responses=PurgeSerializer)
+    @action(detail=True, methods=["post"], required_permission="ledger.replay")
+    def purge(self, request: Request, slug: str) -> Response:
+        """Count what is queued; with `go` and a reason, discard it. The sync must be paused."""
+        syncs, asked = Sync.objects.filter(pk=self.get_object().pk), PurgeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        go, reason = asked.validated_data["go"], asked.validated_data["reason"]
+        found = queue.purge(syncs, reason=reason, by=request.user) if go else queue.plan(syncs)
+        return Response(PurgeSerializer({**found.as_data(), "is_done": go}).data)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"], url_path="reset-cursor", required_permission="syncs.run")

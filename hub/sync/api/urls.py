@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
+from hub.sync.api.switches import StandstillView
 from hub.sync.api.syncs import RunViewSet, ScheduleViewSet, SyncViewSet
 
 router = SimpleRouter()
@@ -13,4 +15,4 @@ router.register("transactions", TransactionViewSet)
 router.register("held-records", HeldViewSet)
 router.register("deliveries", DeliveryViewSet)
 
-urlpatterns = router.urls
+urlpatterns = [*router.urls, path("standstill/", StandstillView.as_view(), name="standstill")]

@@ -31,7 +31,7 @@ class AimedCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            data, words = self.act(**options)
+            data, words = self.act(options)
         except HubError as error:
             if options["json"]:
                 self.stdout.write(json.dumps({"error": str(error), "code": error.code}))
@@ -39,7 +39,7 @@ class AimedCommand(BaseCommand):
             sys.exit(1)
         self.stdout.write(json.dumps(data, default=str) if options["json"] else words)
 
-    def act(self, **options: Any) -> tuple[dict[str, Any], str]:
+    def act(self, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
         raise NotImplementedError
 
 

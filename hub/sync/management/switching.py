@@ -14,7 +14,8 @@ class SwitchCommand(AimedCommand):
     can_aim_at_all = True
     is_paused: bool
 
-    def act(self, *, sync: str, connection: str, reason: str, **options: Any) -> tuple[dict[str, Any], str]:
+    def act(self, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        sync, connection, reason = options["sync"], options["connection"], options["reason"]
         if self.is_paused and not reason.strip():
             raise ConfigError("Say why: --reason.", where="--reason", code="NEEDED")
         name = self._switch(sync, connection, {"is_paused": self.is_paused, "reason": reason, "by": None})

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from connectors.standing import standing
 from governance.models import ContractVersion
 from hub.common.errors import HubError
 from hub.common.exports import Column, export_response
@@ -66,7 +67,14 @@ def sync_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
     if fmt:
         return export_response(queries.sync_rows(found.order_by("name")), COLUMNS, fmt, name="syncs")
     page = paginate(found, request, order=("name",))
-    context = {"page": page, "rows": queries.sync_rows(page), "bar": bar, "can_edit": _may_somewhere(request)}
+    context = {
+        "page": page,
+        "rows": queries.sync_rows(page),
+        "bar": bar,
+        "can_edit": _may_somewhere(request),
+        "standings": queries.standings_of(rows),
+        "standstill": queries.standstill(),
+    }
     return render(request, "sync/sync_list.html", context)
 
 
@@ -103,6 +111,9 @@ def frame(request: HttpRequest, sync: Sync, tab: str) -> dict[str, Any]:
     return {
         "sync": sync,
         "row": row,
+        "standing": standing(sync.stream.connection),
+        "standstill": queries.standstill(),
+        "can_replay": sync.direction == "out" and may_in(request, "ledger.replay", sync),
         "tab": tab,
         "tabs": _tabs(request, sync, tab, row),
         "can_run": may_in(request, "syncs.run", sync),
@@ -197,10 +208,10 @@ def sync_run(request: HttpRequest, slug: str) -> HttpResponse:
 @requires("syncs.run")
 @require_POST
 def sync_pause(request: HttpRequest, slug: str) -> HttpResponse:
-    """Pause or resume, as `paused` says."""
+    """Pause or resume, as `paused` says, with a reason."""
     sync = find_sync(request, slug, "syncs.run")
-    is_paused = request.POST.get("paused") == "1"
-    services.set_paused(sync=sync, is_paused=is_paused)
+    is_paused = (request.POST.get("paused") or request.GET.get("paused")) == "1"
+    services.set_paused(sync=sync, is_paused=is_paused, reason=request.POST.get("reason", ""), by=me(request))
     messages.success(request, f"{sync.name} is {'paused' if is_paused else 'running again'}.")
     return redirect_to(request, safe_next(request, reverse("sync:sync_detail", args=[slug])))
 

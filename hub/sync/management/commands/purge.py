@@ -26,9 +26,9 @@ class Command(AimedCommand):
         step.add_argument("--plan", action="store_true", help="Count what would be discarded.")
         step.add_argument("--go", action="store_true", help="Discard it.")
 
-    def act(self, *, sync: str, connection: str, go: bool, reason: str, **options: Any) -> tuple[dict[str, Any], str]:
-        syncs = _aimed_at(sync, connection)
-        found = purge.purge(syncs, reason=reason, by=None) if go else purge.plan(syncs)
+    def act(self, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        syncs, go = _aimed_at(options["sync"], options["connection"]), options["go"]
+        found = purge.purge(syncs, reason=options["reason"], by=None) if go else purge.plan(syncs)
         return {**found.as_data(), "is_done": go}, _in_words(found, is_done=go)
 
 
