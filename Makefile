@@ -26,6 +26,7 @@ chaos: $(TEST_STAMP)  ## Break things for an hour: kills, freezes, a broker that
 	@$(BIN)/python manage.py chaos F2 --records 20000 --kills 100 --class B --json
 	@$(BIN)/python manage.py chaos F3 --records 20000 --kills 20 --class B --json
 	@$(BIN)/python manage.py chaos F8 --records 20000 --class C --json
+	@$(BIN)/python manage.py chaos mutants --json
 
 lint: $(TEST_STAMP)  ## Style, types, layers, templates, settings, migrations
 	$(BIN)/ruff check .

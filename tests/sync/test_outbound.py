@@ -177,6 +177,20 @@ def test_a_worker_that_lost_its_lease_writes_nothing(world):
     assert not memory.system("erp").writes
 
 
+def test_success_without_a_reference_is_no_success(world, monkeypatch):
+    inbound, outbound = world
+    original = memory.MemoryConnector.write
+
+    def without_ref(self, stream, items):
+        return [dataclasses.replace(outcome, ref=None) for outcome in original(self, stream, items)]
+
+    monkeypatch.setattr(memory.MemoryConnector, "write", without_ref)
+    memory.system("erp").safety = "D"
+    load(inbound, build.project_row(1))
+    drain(outbound)
+    assert Delivery.objects.get().state == DeliveryState.UNSURE
+
+
 def test_the_targets_own_ids_are_remembered(world):
     inbound, outbound = world
     load(inbound, build.project_row(1))

@@ -1,4 +1,4 @@
-"""manage.py chaos list | F1 --records N --kills K --seed S --class B --json: break things on a scratch hub, read the target."""
+"""manage.py chaos list | mutants | F1 --records N --kills K --seed S --class B --json: break things, read the target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hub.sync.chaos import faults
+from hub.sync.chaos import faults, mutants
 from hub.sync.chaos.faults import FAULTS, Options
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Carry out one fault of the catalogue and compare the target with the source."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="`list`, or a fault such as F1.")
+        parser.add_argument("name", help="`list`, `mutants`, or a fault such as F1.")
         parser.add_argument("--records", type=int, default=5_000)
         parser.add_argument("--kills", type=int, default=20, help="How often the fault happens.")
         parser.add_argument("--seed", type=int, default=1)
@@ -25,15 +25,21 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="One JSON document on stdout.")
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
-        if name == "list":
-            found = [{"name": f.name, "title": f.title, "classes": f.classes} for f in FAULTS.values()]
-            return self._say({"faults": found}, options["json"])
         chosen = Options(options["records"], options["kills"], options["seed"], options["safety"])
-        self.stderr.write(f"{name}, class {chosen.safety}, seed {chosen.seed}")
-        report = faults.run(name, chosen).as_data()
-        self._say(report, options["json"])
-        if not report["passed"]:
+        found = self._found(name, chosen)
+        self._say(found, options["json"])
+        if not found.get("passed", True):
             sys.exit(1)
+
+    def _found(self, name: str, chosen: Options) -> dict[str, Any]:
+        if name == "list":
+            catalogue = [{"name": f.name, "title": f.title, "classes": f.classes} for f in FAULTS.values()]
+            planted = [{"name": m.name, "detector": m.detector} for m in mutants.MUTANTS]
+            return {"faults": catalogue, "mutants": planted}
+        if name == "mutants":
+            return mutants.plant_all(say=self.stderr.write)
+        self.stderr.write(f"{name}, class {chosen.safety}, seed {chosen.seed}")
+        return faults.run(name, chosen).as_data()
 
     def _say(self, found: dict[str, Any], as_json: bool) -> None:
         text = json.dumps(found) if as_json else "\n".join(f"{name:16s} {value}" for name, value in found.items())
