@@ -52,7 +52,7 @@ def test_a_business_key_exists_once_however_many_write_it(domains: Any) -> None:
 def test_the_lines_of_each_planted_bug_stand_where_it_says(mutant: mutants.Mutant) -> None:
     text = (mutants.ROOT / mutant.file).read_text()
     assert text.count(mutant.old) == 1
-    assert mutant.new not in text or mutant.new == "" or mutant.new in mutant.old
+    assert mutant.new != mutant.old
     path = mutant.detector.partition("::")[0]
     assert (mutants.ROOT / path).exists()
 
