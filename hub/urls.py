@@ -17,6 +17,8 @@ api = [
 ]
 
 urlpatterns = [
+    # First, because nothing is asked for as often as the addresses that systems call.
+    path("", include("hub.webhooks.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("", include("hub.accounts.urls")),
@@ -26,7 +28,6 @@ urlpatterns = [
     path("", include("hub.records.urls")),
     path("", include("mappings.urls")),
     path("", include("hub.sync.urls")),
-    path("", include("hub.webhooks.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
     path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),

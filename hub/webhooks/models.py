@@ -126,6 +126,7 @@ class Message(models.Model):
         constraints = [models.UniqueConstraint(fields=["endpoint", "message_id"], name="message_once_an_endpoint")]
         indexes = [
             models.Index(fields=["endpoint", "id"], condition=models.Q(state="new"), name="message_new"),
+            models.Index(fields=["endpoint"], condition=models.Q(state="rejected"), name="message_rejected"),
             models.Index(fields=["endpoint", "-id"], name="message_by_endpoint"),
             models.Index(fields=["received_at"], name="message_by_time"),
         ]

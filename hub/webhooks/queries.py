@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
-from django.db.models.functions import Now
+from django.db import connection
+from django.db.models import QuerySet
 
 from connectors.exact_json import parse_json
 from connectors.paths import split_path
@@ -22,7 +22,16 @@ from hub.webhooks.models import Endpoint, Message
 from mappings.models import MappingVersion
 
 DOMAIN = "sync__mapping__entity__domain"
-RECENT = timedelta(hours=24)
+MOST = 10_000
+COUNTS = """
+  select e.id, newest.last_at, newest.recent,
+    (select count(*) from (select from webhooks_message where endpoint_id = e.id and state = 'new' limit %(most)s) m),
+    (select count(*) from (select from webhooks_message where endpoint_id = e.id and state = 'rejected' limit %(most)s) m)
+  from unnest(%(ids)s::bigint[]) e(id) cross join lateral (
+    select max(received_at) as last_at, count(*) filter (where received_at > now() - interval '24 hours') as recent
+    from (select received_at from webhooks_message where endpoint_id = e.id order by id desc limit %(most)s) m
+  ) newest
+"""
 
 
 def endpoints_for(user: User, permission: str) -> QuerySet[Endpoint]:
@@ -39,7 +48,7 @@ def inbound_syncs_for(user: User, permission: str) -> QuerySet[Sync]:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
-    """A webhook as its list shows it; the counts are of the last 24 hours, `waiting` and `rejected` of all."""
+    """A webhook as its list shows it; `recent` is of the last 24 hours, and no count goes beyond MOST."""
 
     endpoint: Endpoint
     last_at: datetime | None = None
@@ -55,23 +64,12 @@ class EndpointRow:
 
 
 def endpoint_rows(endpoints: Iterable[Endpoint]) -> list[EndpointRow]:
-    """The rows of one page, with one query for all their messages."""
+    """The rows of one page, in one query that goes by index however many messages there are."""
     found = list(endpoints)
-    counts = (
-        Message.objects.filter(endpoint__in=found)
-        .order_by()
-        .values("endpoint_id")
-        .annotate(
-            last_at=Max("received_at"),
-            recent=Count("id", filter=Q(received_at__gt=Now() - RECENT)),
-            waiting=Count("id", filter=Q(state=Message.State.NEW)),
-            rejected=Count("id", filter=Q(state=Message.State.REJECTED)),
-        )
-    )
-    by_endpoint: dict[int, Any] = {
-        row["endpoint_id"]: {n: v for n, v in row.items() if n != "endpoint_id"} for row in counts
-    }
-    return [EndpointRow(endpoint, **by_endpoint.get(endpoint.pk, {})) for endpoint in found]
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, {"ids": [endpoint.pk for endpoint in found], "most": MOST})
+        counts = {row[0]: row[1:] for row in cursor.fetchall()}
+    return [EndpointRow(endpoint, *counts[endpoint.pk]) for endpoint in found]
 
 
 def body_of(message: Message) -> Any:

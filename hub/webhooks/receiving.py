@@ -53,18 +53,23 @@ class Taken:
 def receive(request: HttpRequest, path: str, *, is_test: bool = False) -> Taken:
     """Store the message of a request once; when this returns, its row is committed. Raises Answered."""
     body = _body(request)
-    endpoint = Endpoint.objects.filter(path=path, is_active=True).first()
+    endpoint = _endpoint(path)
     if endpoint is None:
         schemes.waste_time(body)
         raise Answered(404, "There is no webhook at this address.")
     incoming = Incoming(_headers(request), request.GET.dict(), body)
     proof = _proven(endpoint, incoming, str(request.META.get("REMOTE_ADDR", "")))
     message_id = _message_id(endpoint, proof, _parsed(body))
-    with transaction.atomic():
-        is_new = _store(endpoint, message_id, proof, incoming, is_test=is_test)
-        if is_new and not is_test:
-            transaction.on_commit(lambda: waking.wake(endpoint), robust=True)
+    is_new, is_busy = _store(endpoint, message_id, proof, incoming, is_test=is_test)
+    if is_new and not is_busy and not is_test:
+        transaction.on_commit(lambda: waking.wake(endpoint), robust=True)
     return Taken(message_id, is_new)
+
+
+def _endpoint(path: str) -> Endpoint | None:
+    """In plain SQL: compiling the query would cost more than running it, hundreds of times a second."""
+    found = Endpoint.objects.raw("select * from webhooks_endpoint where path = %s and is_active", [path])
+    return next(iter(found), None)
 
 
 # The request -----------------------------------------------------------------------------------------------
@@ -126,17 +131,24 @@ def _speaks_of_secrets(header: str) -> bool:
 
 
 # The row ---------------------------------------------------------------------------------------------------
-def _store(endpoint: Endpoint, message_id: str, proof: Proof, incoming: Incoming, *, is_test: bool) -> bool:
-    """Insert the message unless it is known; True when it is new."""
+def _store(
+    endpoint: Endpoint, message_id: str, proof: Proof, incoming: Incoming, *, is_test: bool
+) -> tuple[bool, bool]:
+    """Insert the message unless it is known; (it is new, a run will look at it anyway). One statement, one commit."""
     state, outcome = (Message.State.DONE, Message.Outcome.TEST) if is_test else (Message.State.NEW, "")
     headers = orjson.dumps(kept_headers(endpoint, incoming.headers)).decode()
+    content = schemes.content_hash(proof)
+    row = (endpoint.pk, message_id, content, headers, incoming.body, str(state), str(outcome))
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into webhooks_message (endpoint_id, message_id, content_hash, headers, body, state, outcome, error)"
-            " values (%s, %s, %s, %s::jsonb, %s, %s, %s, '') on conflict (endpoint_id, message_id) do nothing returning id",
-            [endpoint.pk, message_id, schemes.content_hash(proof), headers, incoming.body, state, outcome],
+            "with kept as (insert into webhooks_message"
+            " (endpoint_id, message_id, content_hash, headers, body, state, outcome, error)"
+            " values (%s, %s, %s, %s::jsonb, %s, %s, %s, '') on conflict (endpoint_id, message_id) do nothing returning id)"
+            f" select exists (select from kept), {waking.IS_BUSY}",
+            [*row, *waking.busy_parameters(endpoint)],
         )
-        return cursor.fetchone() is not None
+        is_new, is_busy = cursor.fetchone()
+        return is_new, is_busy
 
 
 def kept_headers(endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:

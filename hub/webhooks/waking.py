@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from hub.sync import bell, runs
 from hub.sync.models import Run, Sync
-from hub.sync.states import ACTIVE, RunStatus
+from hub.sync.states import RunStatus
 from hub.webhooks.models import Endpoint, Message
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5, 600
@@ -24,19 +23,26 @@ FORGOTTEN_AT_ONCE = 5_000
 
 log = logging.getLogger(__name__)
 
+# Whether a message that is stored now needs no run of its own: one waits for its worker, or one is at work and
+# `after_run` looks again. A hint is not answered by a queued run that asks the source nothing.
+IS_BUSY = (
+    "exists (select from sync_run where sync_id = %s and (status = 'queued' and (%s or trigger <> all(%s))"
+    " or status = 'running'))"
+)
+
+
+def busy_parameters(endpoint: Endpoint) -> tuple[Any, ...]:
+    return endpoint.sync_id, endpoint.event_mode == Endpoint.Mode.RECORD, [str(name) for name in Run.NARROW]
+
 
 def wake(endpoint: Endpoint) -> Run | None:
-    """Start what the newest message asks for; a run that is at work looks again before it ends, or the next one does."""
-    # A run that waits for its worker answers a record as it is; a hint has to be bound to it.
-    busy = (RunStatus.RUNNING,) if endpoint.event_mode == Endpoint.Mode.HINT else ACTIVE
-    if Run.objects.filter(sync_id=endpoint.sync_id, status__in=busy).exists():
-        return None
+    """Start what the newest message asks for; what comes while a run is at work gets the next one, when that has ended."""
     return next(iter(start([endpoint.sync_id])), None)
 
 
 def start(sync_ids: Iterable[int] | None = None) -> list[Run]:
     """Start a run of every sync (of these) that has messages, is not paused, and is not waiting after a failure."""
-    waiting = Message.objects.filter(state=Message.State.NEW, run_id__isnull=True)
+    waiting = Message.objects.filter(state=Message.State.NEW)
     ready = waiting.filter(Q(endpoint__retry_at__isnull=True) | Q(endpoint__retry_at__lte=Now()))
     if sync_ids is not None:
         ready = ready.filter(endpoint__sync_id__in=list(sync_ids))
@@ -49,20 +55,11 @@ def start(sync_ids: Iterable[int] | None = None) -> list[Run]:
 
 
 def _start(sync: Sync, *, is_hint: bool) -> Run | None:
-    """One run for the sync; a hint is bound to it only while it has not begun to read."""
-    with transaction.atomic():
-        run, made = runs.create(sync=sync, trigger=Run.Trigger.HINT if is_hint else Run.Trigger.EVENT)
-        if made:
-            bell.ring(run, direction=sync.direction)
-        if is_hint and Run.objects.select_for_update().filter(pk=run.pk, status=RunStatus.QUEUED).exists():
-            _hints(sync.pk).filter(run_id__isnull=True).update(run_id=run.pk)
+    """A run for the sync, unless it has one; a queued one that would not read is widened to read for a hint."""
+    run, made = runs.create(sync=sync, trigger=Run.Trigger.HINT if is_hint else Run.Trigger.EVENT)
+    if made:
+        bell.ring(run, direction=sync.direction)
     return run if made else None
-
-
-def _hints(sync_id: int) -> QuerySet[Message]:
-    return Message.objects.filter(
-        endpoint__sync_id=sync_id, endpoint__event_mode=Endpoint.Mode.HINT, state=Message.State.NEW
-    )
 
 
 # When a run has ended --------------------------------------------------------------------------------------
@@ -73,20 +70,27 @@ def after_run(*, run: Run) -> None:
             _settle(run)
             start([run.sync_id])
     except Exception:
-        log.exception("What run %s answered is settled by the next tick.", run.pk)
+        log.exception("What run %s answered is settled by the next one.", run.pk)
 
 
 def _settle(run: Run) -> None:
     endpoints = Endpoint.objects.filter(sync_id=run.sync_id)
-    bound = Message.objects.filter(endpoint__in=endpoints, state=Message.State.NEW, run_id=run.pk)
     if run.status in (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS):
-        bound.update(state=Message.State.DONE, outcome=Message.Outcome.READ, done_at=Now())
+        if run.trigger not in Run.NARROW:
+            _answered(run).update(state=Message.State.DONE, outcome=Message.Outcome.READ, run_id=run.pk, done_at=Now())
         endpoints.exclude(failures=0).update(failures=0, retry_at=None)
-        return
-    bound.update(run_id=None)
-    if run.status == RunStatus.FAILED and run.trigger in (Run.Trigger.EVENT, Run.Trigger.HINT):
+    elif run.status == RunStatus.FAILED and run.trigger in (Run.Trigger.EVENT, Run.Trigger.HINT):
         for endpoint in endpoints:
             endpoints.filter(pk=endpoint.pk).update(failures=endpoint.failures + 1, retry_at=_later(endpoint.failures))
+
+
+def _answered(run: Run) -> QuerySet[Message]:
+    """Hints that came before the run began to read: what they spoke of had happened at the source by then."""
+    return Message.objects.filter(
+        endpoint__in=Endpoint.objects.filter(sync_id=run.sync_id, event_mode=Endpoint.Mode.HINT),
+        state=Message.State.NEW,
+        received_at__lt=run.started_at,
+    )
 
 
 def _later(failures: int) -> Any:
@@ -96,12 +100,7 @@ def _later(failures: int) -> Any:
 
 # The tick --------------------------------------------------------------------------------------------------
 def tick() -> list[Run]:
-    """Whatever a lost ring, a crash between two steps or a run by another hand left behind."""
-    bound = Message.objects.filter(state=Message.State.NEW, run_id__isnull=False)
-    for run in Run.objects.filter(pk__in=bound.values("run_id")).exclude(status__in=ACTIVE):
-        _settle(run)
-    gone = bound.exclude(run_id__in=Run.objects.values("pk"))
-    gone.update(run_id=None)
+    """Whatever a lost ring, a crash between two steps, a pause or a failed run left in the inbox."""
     return start()
 
 

@@ -34,7 +34,7 @@ def test_a_genuine_message_is_stored_then_acknowledged_then_rings_for_a_run(worl
 
 
 def test_the_acknowledgement_waits_for_the_commit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: Any, **kwargs: Any) -> bool:
+    def broken(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
         raise OperationalError("the database is gone")
 
     monkeypatch.setattr(receiving, "_store", broken)
