@@ -23,7 +23,7 @@ from hub.sync.models import Delivery, Run, Sync
 from hub.sync.outbox import NEVER
 from hub.sync.states import ACTIVE, DeliveryState, RunStatus
 
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = 4.0
 TICK_SECONDS = 0.5
 # Without progress for this long a run has failed: nothing may be stuck.
 PATIENCE_SECONDS = 120.0
@@ -187,9 +187,10 @@ def _work(options: Options, nemesis: Nemesis, crew: Crew) -> str:
             if patience.is_time_to_tick():
                 close_old_connections()
                 _tick(inbound)
+                crew.done = sum(patience.look(outbound))
                 if _is_done(options, inbound, outbound):
                     return ""
-                if patience.is_over(outbound):
+                if patience.is_over():
                     return f"Nothing moved for {PATIENCE_SECONDS:.0f} s."
             time.sleep(0.02)
     finally:
@@ -212,11 +213,15 @@ class Patience:
         self.tick_at = time.monotonic() + TICK_SECONDS
         return True
 
-    def is_over(self, outbound: Sync) -> bool:
+    def look(self, outbound: Sync) -> tuple[int, ...]:
+        """(records read, delivered, tried): whatever of these changes is movement."""
         rows = Delivery.objects.filter(sync=outbound)
         now = (rows.count(), rows.filter(state=DeliveryState.DELIVERED).count(), rows.filter(attempts__gt=0).count())
         if now != self.seen:
             self.seen, self.moved_at = now, time.monotonic()
+        return now
+
+    def is_over(self) -> bool:
         return time.monotonic() - self.moved_at > PATIENCE_SECONDS
 
 

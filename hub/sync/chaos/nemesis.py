@@ -26,6 +26,7 @@ class Crew:
     lease_seconds: float
     concurrency: int = 3
     process: subprocess.Popen[bytes] | None = None
+    done: int = 0  # how much of the work is done, as far as was last looked
 
     def keep_alive(self) -> None:
         if self.process is None or self.process.poll() is not None:
@@ -54,16 +55,24 @@ class Crew:
 
 @dataclass
 class Killer:
-    """`left` SIGKILLs, one about every `pause` seconds, to a child of the pool or, more rarely, to the worker itself."""
+    """`left` SIGKILLs to a child of the pool or, more rarely, to the worker itself.
+
+    The next one comes at a random moment after something has moved again: killing who has not begun yet proves nothing, and
+    kills that come faster than a lease ends would only keep everybody from working.
+    """
 
     pick: random.Random
     left: int
-    pause: float = 0.4
+    pause: float = 0.8
+    patience: float = 10.0  # at the latest after this long, moved or not
     fired: int = 0
+    done: int = -1
     next_at: float = field(default_factory=time.monotonic)
 
     def act(self, crew: Crew) -> None:
         if not self.left or time.monotonic() < self.next_at:
+            return
+        if crew.done == self.done and time.monotonic() < self.next_at + self.patience:
             return
         victim = self._victim(crew)
         if victim is None:
@@ -72,8 +81,8 @@ class Killer:
             os.kill(victim, signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.left, self.fired = self.left - 1, self.fired + 1
-        self.next_at = time.monotonic() + self.pick.uniform(0.2, 1.8) * self.pause
+        self.left, self.fired, self.done = self.left - 1, self.fired + 1, crew.done
+        self.next_at = time.monotonic() + self.pick.uniform(0.0, 2.0) * self.pause
 
     def _victim(self, crew: Crew) -> int | None:
         children = crew.children()
