@@ -29,6 +29,9 @@ class Limiter(Protocol):
     def end(self, *, failed: str = "", busy_seconds: float | None = None) -> None:
         """The request is over: answered, `failed` by the system's own fault, or refused as too many."""
 
+    def refuse(self, words: str) -> None:
+        """The system does not accept the sign-in, and a new token did not help: every further request would be refused."""
+
     def close(self) -> None:
         """No more requests come from here."""
 
@@ -52,6 +55,9 @@ class LocalLimiter:
 
     def end(self, *, failed: str = "", busy_seconds: float | None = None) -> None:
         """Nobody counts."""
+
+    def refuse(self, words: str) -> None:
+        """Whoever asked sees it."""
 
     def close(self) -> None:
         """Nothing is held."""

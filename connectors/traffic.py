@@ -136,6 +136,10 @@ class Traffic:
             self._is_unclean = False
             self._ask(lambda: circuits.note_success(self.connection_id))
 
+    def refuse(self, words: str) -> None:
+        self._ask(lambda: circuits.pause_for_sign_in(self.connection_id, words))
+        self._look_at = 0.0
+
     def _leave(self) -> None:
         with self._changed:
             self._in_flight -= 1

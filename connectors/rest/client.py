@@ -123,7 +123,9 @@ class ApiClient:
 
         reply = once(credentials)
         if signed and reply.failure and reply.failure.kind == "auth_expired" and self._auth.renew(credentials):
-            return once(self._auth.credentials())
+            reply = once(self._auth.credentials())
+        if signed and reply.failure and reply.failure.kind in ("auth_expired", "auth_denied"):
+            self._limiter().refuse(sentence(reply.failure))
         return reply
 
     def _in_turn(self, exchange: Callable[[], Reply]) -> Reply:
