@@ -22,7 +22,7 @@ from hub.cli.process import kill_group, spawn
 from hub.config import services as config
 
 PAGE_SIZE = 500
-BATCH_SIZE = 100
+BATCH_SIZE = 250
 # Shorter than a slow answer of the target, so that answers are given up on; settling is longer than its longest work.
 TIMEOUT_SECONDS = 1.0
 SETTLE_SECONDS = 3.0
