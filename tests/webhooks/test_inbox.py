@@ -123,6 +123,14 @@ def test_an_older_message_does_not_replace_a_newer_record_in_quarantine(world: W
     assert title(world) == "Version 3"
 
 
+def test_an_older_message_does_not_replace_what_was_read_into_quarantine(world: World) -> None:
+    world.firm.read(world.row(1, 2, currency="euro"))
+    world.send(world.row(1, 1), message_id="older")
+    world.work()
+    assert world.outcomes() == {"older": "stale"}
+    assert HeldRecord.objects.get().body["currency"] == "euro"
+
+
 def test_without_a_time_of_change_the_last_to_arrive_counts(world: World) -> None:
     for number, name in enumerate(("first", "second", "third")):
         row = {**build.project_row(1, title=name)}

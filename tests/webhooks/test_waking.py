@@ -119,6 +119,15 @@ class TestHints:
         assert hinted.outcomes() == {"m1": "read"}
         assert Endpoint.objects.get().failures == 0
 
+    def test_a_run_that_asked_the_source_nothing_answers_no_hint(self, hinted: World) -> None:
+        Endpoint.objects.update(retry_at=timezone.now() + timedelta(hours=1))
+        hinted.send({"id": "1"}, message_id="m1")
+        runs.create(sync=hinted.firm.inbound, trigger=Run.Trigger.RELEASE)
+        run = hinted.work()
+        assert run is not None
+        assert (run.trigger, run.status) == ("release", "succeeded")
+        assert hinted.outcomes() == {"m1": ""}
+
     def test_a_run_that_was_cancelled_gives_its_hints_back(self, hinted: World) -> None:
         hinted.send({"id": "1"}, message_id="m1")
         runs.cancel(Run.objects.get())
