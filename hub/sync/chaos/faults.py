@@ -144,7 +144,7 @@ def run(name: str, options: Options) -> Report:
             world.server("hub.sync.bench.source", folder) as source,
             world.server("hub.sync.chaos.target", *arguments) as target,
         ):
-            world.apply(source, target, options.safety)
+            world.apply(source, target, options.safety, records=options.records)
             stuck = _work(options, nemesis, Crew(Path(folder) / "worker.log", LEASE_SECONDS))
             rows, fired = world.control(target, "rows"), world.control(target, "fired")
     records = [world.record(number, options.seed) for number in range(options.records)]

@@ -22,7 +22,8 @@ from hub.cli.process import kill_group, spawn
 from hub.config import services as config
 
 PAGE_SIZE = 500
-BATCH_SIZE = 250
+# Large enough that one slow answer does not set the pace, small enough that a short run has many batches to break.
+BATCH_SIZES = (25, 250)
 # Shorter than a slow answer of the target, so that answers are given up on; settling is longer than its longest work.
 TIMEOUT_SECONDS = 1.0
 SETTLE_SECONDS = 3.0
@@ -69,7 +70,7 @@ def _declaration(name: str, port: int, streams: dict[str, Any], **more: Any) -> 
     return {**head, "base_url": f"http://127.0.0.1:{port}", "streams": streams, **more}
 
 
-def documents(source_port: int, target_port: int, safety: str) -> list[dict[str, Any]]:
+def documents(source_port: int, target_port: int, safety: str, *, records: int) -> list[dict[str, Any]]:
     """Everything that `config apply` needs."""
     entries = {
         "label": "Entries", "key": "number", "path": "/entries", "records": "data",
@@ -94,7 +95,7 @@ def documents(source_port: int, target_port: int, safety: str) -> list[dict[str,
             "name": "rows",
             "connection": "chaos-target",
             "key": ["id"],
-            "page_size": BATCH_SIZE,
+            "page_size": max(BATCH_SIZES[0], min(BATCH_SIZES[1], records // 20)),
         },
         {"kind": "Entity", "slug": "chaos-entry", "name": "Chaos entry", "domain": "time-expense"},
         {"kind": "Contract", "slug": "chaos-entry", "name": "Chaos entry", "entity": "chaos-entry", "schema": SCHEMA},
@@ -126,10 +127,12 @@ def _mapping(slug: str, direction: str, stream: str, rules: list[dict[str, Any]]
     return {**head, "stream": stream, "entity": "chaos-entry", "rules": rules}
 
 
-def apply(source_port: int, target_port: int, safety: str) -> None:
+def apply(source_port: int, target_port: int, safety: str, *, records: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chaos.yaml"
-        path.write_text(yaml.safe_dump_all(documents(source_port, target_port, safety), sort_keys=False))
+        path.write_text(
+            yaml.safe_dump_all(documents(source_port, target_port, safety, records=records), sort_keys=False)
+        )
         config.apply(path)
 
 
