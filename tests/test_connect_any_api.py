@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from connectors.models import Circuit
+from hub.common.errors import ConfigError
 from hub.config import services as config
 from hub.records.models import CanonicalRecord
 from hub.sync import services
@@ -233,12 +235,12 @@ def test_the_next_run_asks_only_for_what_changed(acme, configured):
     assert CanonicalRecord.objects.get(key="T003").body["subject"] == "Changed"
 
 
-def test_a_wrong_key_stops_the_run_with_the_remote_systems_own_words(acme, configured, monkeypatch):
+def test_a_wrong_key_stops_the_work_with_the_remote_systems_own_words(acme, configured, monkeypatch):
     inbound, _ = configured
     connection = inbound.stream.connection
     connection.secrets = {"key": "wrong"}
     connection.save()
-    done = services.run_here(sync=inbound)
-    assert done.status == "failed"
-    assert "We do not know this key." in done.error
+    with pytest.raises(ConfigError, match="does not accept the sign-in"):
+        services.run_here(sync=inbound)
+    assert "We do not know this key." in Circuit.objects.get(connection=connection).error
     assert not HeldRecord.objects.exists()

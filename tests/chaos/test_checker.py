@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -68,7 +69,10 @@ class TestTheFaultTarget:
         import json
 
         headers = {"idempotency-key": key} if key else {}
-        return asyncio.run(target.answer("POST", "/rows", headers, json.dumps(body).encode()))
+        asked = target.answer("POST", "/rows", headers, json.dumps(body).encode())
+        # in a thread of its own: the browser tests leave an event loop running in this one
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, asked).result()
 
     @given(st.sampled_from("ABCD"), st.lists(st.integers(0, 3), max_size=12))
     def test_only_a_and_b_tell_doubles_apart(self, safety: str, numbers: list[int]) -> None:
