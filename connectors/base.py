@@ -10,6 +10,8 @@ from connectors.limiter import Limiter
 from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
 
 DEFAULT_SETTLE_SECONDS = 120.0
+# Classes of write safety at which the same write may simply be sent again.
+HARMLESS = frozenset({"A", "B"})
 
 
 class Connector(ABC):

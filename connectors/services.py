@@ -18,6 +18,7 @@ from connectors.traffic import Traffic
 from hub.common import facts
 from hub.common.errors import ConfigError, HubError
 from hub.common.http import Redactor
+from hub.common.reasons import tidy
 from hub.common.records import CheckStep, FieldInfo, Record, StreamInfo, StreamSpec
 from hub.common.registry import Document
 
@@ -328,7 +329,7 @@ def _redacted(value: Any, redact: Redactor) -> Any:
 @transaction.atomic
 def set_paused(*, connection: Connection, is_paused: bool, reason: str = "", by: Any = None) -> None:
     """Stop all work of a connection, or let it go on; what waits is kept. The reason and who it was stay beside it."""
-    reason = reason.replace("\x00", "").strip()[:500]
+    reason = tidy(reason)
     connection.is_paused = is_paused
     connection.pause_reason = reason if is_paused else ""
     connection.paused_by, connection.paused_at = (by, timezone.now()) if is_paused else (None, None)

@@ -30,7 +30,7 @@ from connectors.api.serializers import (
 )
 from connectors.gallery import Offer
 from connectors.models import Connection, Stream, System
-from hub.common.api import KeysetPagination
+from hub.common.api import BySlug
 from hub.common.permissions import HasHubPermission
 from hub.common.records import CheckStep
 
@@ -44,10 +44,6 @@ READ_WRITE = {
 METHODS = ["get", "post", "patch", "delete", "head", "options"]
 _FIELD = {"title": "", "help": "", "type": "string", "format": "", "required": False, "secret": False,
           "default": None, "example": "", "enum": [], "pattern": ""}  # fmt: skip
-
-
-class BySlug(KeysetPagination):
-    ordering = "slug"
 
 
 class Scoped(viewsets.ModelViewSet[Any]):

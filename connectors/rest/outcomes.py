@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
+from connectors.base import HARMLESS
 from connectors.failures import Failure, holds, write_error
 from connectors.paths import first, get
 from connectors.rest.client import ApiClient, Reply
@@ -17,7 +18,6 @@ from hub.common.errors import HubError, TransientError, UnknownOutcome
 from hub.common.records import WriteItem, WriteOutcome, WriteStatus
 
 MAX_RESPONSE_CHARACTERS = 2_000
-REPEATABLE = frozenset({"A", "B"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Judge:
 
     def __init__(self, api: ApiClient, operation: Mapping[str, Any]) -> None:
         self.api, self.operation = api, operation
-        self.is_repeatable = operation.get("safety", "D") in REPEATABLE
+        self.is_repeatable = operation.get("safety", "D") in HARMLESS
 
     def one(self, job: Job, reply: Reply, scope: Scope) -> WriteOutcome:
         """The outcome of a request for one record."""

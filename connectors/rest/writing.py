@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from connectors.base import HARMLESS
 from connectors.failures import write_error
 from connectors.paths import get
 from connectors.rest.client import ApiClient
 from connectors.rest.finding import Finder
-from connectors.rest.outcomes import REPEATABLE, BatchAnswer, Job, Judge
+from connectors.rest.outcomes import BatchAnswer, Job, Judge
 from connectors.template import Scope, render
 from hub.common.errors import ConfigError, HubError, UnknownOutcome
 from hub.common.http import NoAnswer
@@ -118,7 +119,7 @@ class Writer:
 
     def _unanswered(self, error: HubError, operation: Mapping[str, Any]) -> HubError:
         """A request without an answer: repeatable where the system tells doubles apart, else unsure."""
-        if isinstance(error, NoAnswer) and error.maybe_done and operation.get("safety", "D") not in REPEATABLE:
+        if isinstance(error, NoAnswer) and error.maybe_done and operation.get("safety", "D") not in HARMLESS:
             return UnknownOutcome(error.what, where=error.where, fix="Ask the system before it is sent again.")
         return error
 

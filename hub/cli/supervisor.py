@@ -177,16 +177,15 @@ class Supervisor:
     def _prepare(self) -> None:
         """The embedded database is brought up to date only when what ships has changed; a server of others every time."""
         mark, wanted = self.services.data / PREPARED_MARK, _fingerprint(ROOT, PREPARED_FROM)
-        if self.services.postgres and mark.exists() and mark.read_text() == wanted:
-            return
-        migrate()
-        mark.write_text(wanted)
+        if not self.services.postgres or _differs(mark, wanted):
+            migrate()
+            mark.write_text(wanted)
 
     def _collect_static(self) -> None:
         """Static files are gathered and compressed again only when one of them changed."""
         mark = self.services.data / "static.mark"
         wanted = _fingerprint(ROOT, ("static/**/*",))
-        if not mark.exists() or mark.read_text() != wanted:
+        if _differs(mark, wanted):
             self._manage("collectstatic", "--no-input", "--verbosity", "0")
             if not self.stopping.is_set():
                 mark.write_text(wanted)
@@ -215,6 +214,10 @@ def _end(child: Child) -> None:
             os.killpg(child.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+
+def _differs(mark: Path, wanted: str) -> bool:
+    return not mark.exists() or mark.read_text() != wanted
 
 
 def _fingerprint(folder: Path, patterns: Sequence[str]) -> str:

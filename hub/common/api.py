@@ -26,3 +26,15 @@ class KeysetPagination(CursorPagination):
     ordering = "-id"
     page_size_query_param = "page_size"
     max_page_size = 500
+
+
+class BySlug(KeysetPagination):
+    """Pages in the order of slugs, for what is configured."""
+
+    ordering = "slug"
+
+
+def permission_of(view: Any) -> str:
+    """The permission that this request needs, as the view declares it."""
+    needed = view.required_permission
+    return needed if isinstance(needed, str) else str(needed[view.request.method or "GET"])

@@ -8,7 +8,7 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         # The Celery application must exist before a task is rung from any process.
         from hub.celery import app  # noqa: F401
-        from hub.sync import kinds, waking
+        from hub.sync import kinds, probing
 
         kinds.register()
-        waking.subscribe()
+        probing.subscribe()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from connectors.base import Connector
+from connectors.base import HARMLESS, Connector
 from hub.common.db import plain_cursor
 from hub.common.errors import HubError, RecordError
 from hub.common.records import Record, WriteOutcome
@@ -28,7 +28,6 @@ from hub.sync.states import DeliveryState, Outcome
 if TYPE_CHECKING:
     from hub.sync.outbound import OutboundRun, Parcel
 
-HARMLESS = ("A", "B")
 ASKED_AT_ONCE = 200
 # A target that cannot be asked now is asked again after this long.
 ASK_AGAIN_SECONDS = 60.0

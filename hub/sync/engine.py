@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
@@ -91,13 +91,16 @@ def start_all(sync_ids: Iterable[int], *, trigger: str) -> list[Run]:
     syncs = Sync.objects.filter(pk__in=set(sync_ids), is_paused=False)
     if trigger == Run.Trigger.CHANGE:  # an active run looks for more before it ends
         syncs = syncs.exclude(Exists(Run.objects.filter(sync=OuterRef("pk"), status__in=ACTIVE)))
-    started = []
-    for sync in syncs.select_related("mapping").order_by("pk"):
-        run, made = runs.create(sync=sync, trigger=trigger)
-        if made:
-            bell.ring(run, direction=sync.direction)
-            started.append(run)
-    return started
+    found = [start(sync, trigger=trigger) for sync in syncs.select_related("mapping").order_by("pk")]
+    return [run for run, made in found if made]
+
+
+def start(sync: Sync, *, trigger: str, by: Any = None) -> tuple[Run, bool]:
+    """The sync's active run, made and rung for when there is none; (run, made)."""
+    run, made = runs.create(sync=sync, trigger=trigger, by=by)
+    if made:
+        bell.ring(run, direction=sync.direction)
+    return run, made
 
 
 def _hand_on(run: Run, worker: Worker) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import connection as database
 
 from connectors import circuits, registry
-from connectors.base import Connector
+from connectors.base import HARMLESS, Connector
 from connectors.limiter import NotNow, is_its_own
 from connectors.models import Circuit
 from hub.common.errors import AuthError, HubError, PermanentError, RecordError
@@ -121,13 +121,12 @@ def put_back(run: Run, error: HubError, *, timings: Mapping[str, float]) -> bool
 
 
 def _release(run: Run, error: HubError, timings: Mapping[str, float]) -> None:
-    from_before = {name: run.timings.get(name, 0.0) + seconds for name, seconds in timings.items()}
     Run.objects.filter(pk=run.pk, epoch=run.epoch, status=RunStatus.RUNNING).update(
         status=RunStatus.QUEUED,
         stage=WAITS,
         lease_until=None,
         claims=0,
-        timings={**run.timings, **from_before},
+        timings=run.timings_with(timings),
         error=str(error),
     )
     run.refresh_from_db(fields=["status", "stage"])
@@ -189,8 +188,7 @@ def _is_excused(work: OutboundRun, parcel: Parcel, answer: WriteOutcome, *, excu
         return False
     if isinstance(error, NotNow | AuthError):
         return True
-    safety = work.safety if parcel.ref is None else work.update_safety
-    if answer.status == "unsure" and safety not in ("A", "B"):
+    if answer.status == "unsure" and work.safety_of(parcel.ref) not in HARMLESS:
         return False
     is_busy = getattr(error, "retry_after", None) is not None
     is_last = parcel.due.attempts + 1 >= work.plan.sync.max_attempts

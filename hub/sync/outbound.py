@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
-from connectors.base import Connector
+from connectors.base import HARMLESS, Connector
 from connectors.services import open_connection
 from hub.common.db import join_by_key, plain_cursor
 from hub.common.errors import (
@@ -262,9 +262,9 @@ class OutboundRun:
         settlement.error_code = entry.error_code = error.code
         settlement.error_detail = entry.error_detail = str(error)
         settlement.attempts = entry.attempt
-        settlement.state, entry.outcome = self._verdict(error, entry.attempt, unsure, self._safety(entry.target_ref))
+        settlement.state, entry.outcome = self._verdict(error, entry.attempt, unsure, self.safety_of(entry.target_ref))
         if settlement.state == DeliveryState.UNSURE:
-            settlement.retry_seconds = self.asked_in(self._safety(entry.target_ref))
+            settlement.retry_seconds = self.asked_in(self.safety_of(entry.target_ref))
         if settlement.state == DeliveryState.PENDING:
             settlement.retry_seconds = retry.delay_seconds(entry.attempt, error)
             settlement.attempts = entry.attempt if retry.burns_attempt(error) else entry.attempt - 1
@@ -272,7 +272,7 @@ class OutboundRun:
             settlement.missing_key = error.key
             settlement.missing_entity_id = self._entity_id(error.entity)
 
-    def _safety(self, ref: str | None) -> str:
+    def safety_of(self, ref: str | None) -> str:
         """The class of what is done with a record: one that the target is known to hold is updated there."""
         return self.safety if ref is None else self.update_safety
 
@@ -287,7 +287,7 @@ class OutboundRun:
         if isinstance(error, RecordError):
             return DeliveryState.HELD, Outcome.QUARANTINED
         doubtful = unsure or isinstance(error, UnknownOutcome)
-        if doubtful and safety not in doubt.HARMLESS:
+        if doubtful and safety not in HARMLESS:
             return DeliveryState.UNSURE, Outcome.UNSURE
         if isinstance(error, PermanentError | ConfigError) or attempt >= self.plan.sync.max_attempts:
             return DeliveryState.DEAD, Outcome.DEAD

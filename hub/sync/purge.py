@@ -18,12 +18,12 @@ from django.db.models import Count, Min, QuerySet
 
 from hub.common import facts
 from hub.common.errors import ConfigError
+from hub.common.reasons import needed
 from hub.sync import gate, totals
 from hub.sync.models import Delivery, Run, Sync
 from hub.sync.states import DeliveryState, Outcome, RunStatus
 
 QUEUED = (DeliveryState.PENDING, DeliveryState.WAITING)
-MAX_REASON = 500
 MAX_NOTE = 100
 
 
@@ -62,9 +62,7 @@ def purge(syncs: QuerySet[Sync], *, reason: str, by: Any) -> PurgePlan:
     A later change of a record is delivered again. Raises ConfigError without a reason, and while a sync is not paused:
     what is being sent cannot be called back.
     """
-    reason = reason.replace("\x00", "").strip()[:MAX_REASON]
-    if not reason:
-        raise ConfigError("Say why these deliveries are discarded.", where="reason", code="NEEDED")
+    reason = needed(reason, "Say why these deliveries are discarded.", where="reason")
     found = list(syncs.filter(mapping__direction="out").select_for_update(of=("self",)).order_by("pk"))
     for sync in found:
         _refuse_moving(sync)

@@ -102,14 +102,8 @@ def fence(cursor: Any, run: Run, *, counts: dict[str, int], stage: str, **values
 
 def release(run: Run, *, timings: Mapping[str, float]) -> None:
     """Give the lease back without finishing: the next message or sweep goes on from the last stored page."""
-    spent = _with(run.timings, timings)
+    spent = run.timings_with(timings)
     Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None, claims=0, timings=spent)
-
-
-def _with(before: Mapping[str, float], slice_: Mapping[str, float]) -> dict[str, float]:
-    """Seconds by stage over all slices of a run."""
-    names = dict.fromkeys((*before, *slice_))
-    return {name: round(before.get(name, 0.0) + slice_.get(name, 0.0), 4) for name in names}
 
 
 def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None) -> RunStatus:
@@ -123,7 +117,7 @@ def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float]
     run.error_code = error.code if error else ""
     run.error = str(error) if error else ""
     if timings is not None:
-        run.timings = _with(run.timings, timings)
+        run.timings = run.timings_with(timings)
     updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
         status=run.status,
         error_code=run.error_code,

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from hub.common import facts
 from hub.common.errors import ConfigError
-from hub.sync import bell, engine, gate, runs, waking
+from hub.common.reasons import needed, tidy
+from hub.sync import engine, gate, probing, runs
 from hub.sync.models import Run, Standstill, Sync, SyncState
 from hub.sync.states import ACTIVE
 
@@ -22,10 +23,7 @@ POLL_SECONDS = 0.2
 def start_run(*, sync: Sync, by: Any = None, trigger: str = Run.Trigger.MANUAL) -> tuple[Run, bool]:
     """Start the sync now; (its active run, False) when one is under way already."""
     _refuse_paused(sync)
-    run, made = runs.create(sync=sync, trigger=trigger, by=by)
-    if made:
-        bell.ring(run, direction=sync.direction)
-    return run, made
+    return engine.start(sync, trigger=trigger, by=by)
 
 
 def _refuse_paused(sync: Sync) -> None:
@@ -94,26 +92,24 @@ def cancel_run(*, run: Run, by: Any, note: str = "") -> bool:
 @transaction.atomic
 def set_paused(*, sync: Sync, is_paused: bool, reason: str = "", by: Any = None) -> None:
     """Stop a sync at its next page or batch, or let it go on; what waits is kept."""
-    sync.is_paused, sync.pause_reason = is_paused, reason.replace("\x00", "").strip()[:500] if is_paused else ""
+    sync.is_paused, sync.pause_reason = is_paused, tidy(reason) if is_paused else ""
     sync.paused_by, sync.paused_at = (by, timezone.now()) if is_paused else (None, None)
     sync.save(update_fields=["is_paused", "pause_reason", "paused_by", "paused_at", "updated_at"])
     facts.publish("sync_paused", sync=sync, is_paused=is_paused, reason=reason, by=by)
     if not is_paused:
-        waking.wake(Sync.objects.filter(pk=sync.pk))
+        probing.wake(Sync.objects.filter(pk=sync.pk))
 
 
 @transaction.atomic
 def set_standstill(*, is_paused: bool, reason: str, by: Any) -> Standstill:
     """Stop all work of the hub at the next page or batch, or let it go on. Raises ConfigError for a stop without a reason."""
-    reason = reason.replace("\x00", "").strip()[:500]
-    if is_paused and not reason:
-        raise ConfigError("Say why all work is paused.", where="reason", code="NEEDED")
+    reason = needed(reason, "Say why all work is paused.", where="reason") if is_paused else tidy(reason)
     found = Standstill.objects.select_for_update().filter(pk=1).first() or Standstill()
     found.is_paused, found.reason, found.by, found.at = is_paused, reason, by, timezone.now()
     found.save()
     facts.publish("everything_paused", is_paused=is_paused, reason=reason, by=by)
     if not is_paused:
-        waking.wake(Sync.objects.all())
+        probing.wake(Sync.objects.all())
     return found
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from hub.common.db import plain_cursor
 from hub.common.times import business_now
-from hub.sync import bell, engine, gate, held, runs, waking
+from hub.sync import bell, engine, gate, held, probing
 from hub.sync.models import Delivery, Run, Schedule, ScheduleSlot
 from hub.sync.scheduling import next_slot
 from hub.sync.states import ACTIVE, DeliveryState
@@ -25,7 +25,7 @@ def tick() -> None:
     ring_stranded_runs()
     start_due_deliveries()
     release_waiting()
-    waking.ring_due_probes()
+    probing.ring_due_probes()
     ensure_partitions()
 
 
@@ -41,10 +41,9 @@ def fire_schedules() -> list[Run]:
             Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=following)
             if not claimed or schedule.sync.is_paused:
                 continue
-            slot.run, made = runs.create(sync=schedule.sync, trigger=Run.Trigger.SCHEDULE)
+            slot.run, made = engine.start(schedule.sync, trigger=Run.Trigger.SCHEDULE)
             slot.save(update_fields=["run"])
             if made:
-                bell.ring(slot.run, direction=schedule.sync.direction)
                 fired.append(slot.run)
     return fired
 

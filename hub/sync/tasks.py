@@ -9,7 +9,7 @@ from celery.signals import worker_init
 from django.db import connections
 
 from connectors.services import load_protocols_in_use
-from hub.sync import engine, sweeper, waking
+from hub.sync import engine, probing, sweeper
 
 
 @worker_init.connect
@@ -34,7 +34,7 @@ def deliver(run_id: int) -> None:
 @shared_task
 def probe(connection_id: int) -> None:
     """Try a connection that did not answer."""
-    waking.probe(connection_id)
+    probing.probe(connection_id)
 
 
 @shared_task

@@ -16,12 +16,12 @@ from django.db.models.functions import Now
 from hub.common import facts
 from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
+from hub.common.reasons import needed
 from hub.sync import engine, outbox
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, Transaction
 from hub.sync.prepare import RAW
 from hub.sync.states import DeliveryState, HeldState, Outcome
 
-MAX_REASON = 500
 OPEN_HELD = (HeldState.QUARANTINED, HeldState.WAITING, HeldState.HELD)
 # Doubt is not among them: sending again what may have arrived is a decision of its own.
 RETRYABLE = (DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.DEAD)
@@ -67,7 +67,7 @@ def retry_all_held(rows: QuerySet[HeldRecord], *, by: Any) -> int:
 @transaction.atomic
 def discard_held(*, held: HeldRecord, reason: str, by: Any) -> bool:
     """Drop one record for good; its reason stays in the ledger. False when it had gone already."""
-    reason = _needed(reason, "Say why this record is discarded.")
+    reason = needed(reason, "Say why this record is discarded.")
     removed, _ = _one(held).exclude(state=HeldState.RELEASED).delete()
     if not removed:
         return False
@@ -129,7 +129,7 @@ def retry_deliveries(rows: QuerySet[Delivery], *, by: Any) -> int:
 @transaction.atomic
 def discard_delivery(*, delivery: Delivery, reason: str, by: Any) -> bool:
     """Do not deliver this version; a later change of the record is delivered again. False when it was settled already."""
-    reason = _needed(reason, "Say why this delivery is discarded.")
+    reason = needed(reason, "Say why this delivery is discarded.")
     if not _this(delivery).filter(IN_TROUBLE).update(state=DeliveryState.DISCARDED, next_at=Now()):
         return False
     _note_delivery(delivery, Outcome.DISCARDED, f"Discarded by {by}: {reason}", version=delivery.version)
@@ -143,7 +143,7 @@ def confirm_delivery(*, delivery: Delivery, ref: str, by: Any) -> bool:
 
     A version that came after the doubtful one is due now, as an update of what is there.
     """
-    ref = _needed(ref, "Give the target's own id of the record, as the target shows it.")
+    ref = needed(ref, "Give the target's own id of the record, as the target shows it.")
     sent = _doubted_version(delivery)
     is_newest = sent >= delivery.version
     state = DeliveryState.DELIVERED if is_newest else DeliveryState.PENDING
@@ -250,10 +250,3 @@ def _note(
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("select sync_append_decision(%s, %s, %s, %s, %s::smallint, %s, %s, %s, %s, %s, %s, %s)", values)
-
-
-def _needed(text: str, sentence: str) -> str:
-    text = text.replace("\x00", "").strip()[:MAX_REASON]
-    if not text:
-        raise ConfigError(sentence, code="NEEDED")
-    return text

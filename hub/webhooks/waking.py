@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from hub.sync import bell, runs
+from hub.sync import engine
 from hub.sync.models import Run, Sync
 from hub.sync.states import RunStatus
 from hub.webhooks.models import Endpoint, Message
@@ -56,9 +56,7 @@ def start(sync_ids: Iterable[int] | None = None) -> list[Run]:
 
 def _start(sync: Sync, *, is_hint: bool) -> Run | None:
     """A run for the sync, unless it has one; a queued one that would not read is widened to read for a hint."""
-    run, made = runs.create(sync=sync, trigger=Run.Trigger.HINT if is_hint else Run.Trigger.EVENT)
-    if made:
-        bell.ring(run, direction=sync.direction)
+    run, made = engine.start(sync, trigger=Run.Trigger.HINT if is_hint else Run.Trigger.EVENT)
     return run if made else None
 
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from hub.common.api import KeysetPagination
+from hub.common.api import BySlug
 from mappings import entries as tables
 from mappings.api import value_map_serializers as api
 from mappings.api.filters import asked, text
@@ -25,10 +25,6 @@ from mappings.services import dump_entries, entry_problems
 from mappings.value_map_csv import read_table
 
 SEE, EDIT = "valuemaps.view", "valuemaps.edit"
-
-
-class BySlug(KeysetPagination):
-    ordering = "slug"
 
 
 @extend_schema_view(

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from connectors import removal
-from hub.common.api import KeysetPagination
+from hub.common.api import BySlug, KeysetPagination
 from mappings import drafts, services
 from mappings.api import serializers as api
 from mappings.api import trials
@@ -29,10 +29,6 @@ from mappings.rules import FieldRule, parse_rules
 SEE, EDIT = "mappings.view", "mappings.edit"
 STATES = {"live": Q(active_version__gt=0), "draft": Q(draft_version__gt=0), "never": Q(active_version=None)}
 SEARCHED = ("name", "slug", "stream__name", "stream__label", "stream__connection__name")
-
-
-class BySlug(KeysetPagination):
-    ordering = "slug"
 
 
 class NewestFirst(KeysetPagination):

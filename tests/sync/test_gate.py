@@ -12,7 +12,7 @@ from connectors import services as connectors_services
 from connectors.models import Circuit
 from hub.common.errors import AuthError, ConfigError, PermanentError, TransientError, UnknownOutcome
 from hub.common.records import CheckStep
-from hub.sync import engine, gate, services, sweeper, waking
+from hub.sync import engine, gate, probing, services, sweeper
 from hub.sync.models import Delivery, Run, Standstill, Transaction
 from hub.sync.states import DeliveryState, Outcome
 from tests import memory
@@ -62,7 +62,7 @@ def break_down(firm, erp, *rows):
 
 def probe(erp):
     Circuit.objects.filter(connection=erp).update(probe_at=Now())
-    return waking.probe(erp.pk)
+    return probing.probe(erp.pk)
 
 
 class TestACircuit:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from connectors import circuits, services
 from connectors.models import Circuit, Connection
-from hub.sync import engine, sweeper, waking
+from hub.sync import engine, probing, sweeper
 from hub.sync.models import Delivery, Run, Transaction
 from hub.sync.states import DeliveryState, Outcome
 from tests.connectors.tools import BASE, LOOPBACK
@@ -90,7 +90,7 @@ def test_an_outage_in_the_middle_of_a_batch_stops_it_after_a_few_requests_and_th
 
     target.fault = None
     Circuit.objects.update(probe_at=Now())
-    assert waking.probe(erp.pk)
+    assert probing.probe(erp.pk)
     deliver(firm)
     assert len(target.rows) == RECORDS
     assert circuits.look(erp.pk).state == "closed"

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connectors.api.serializers import PauseReasonSerializer
-from hub.common.api import KeysetPagination
+from hub.common.api import BySlug, permission_of
 from hub.sync import configure, queries, services
 from hub.sync import dry_run as trial
 from hub.sync import purge as queue
@@ -37,10 +37,6 @@ def text(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, OpenApiTypes.STR, description=description)
 
 
-class BySlug(KeysetPagination):
-    ordering = "slug"
-
-
 @extend_schema_view(
     list=extend_schema(parameters=[text("direction", "in or out"), text("entity", "Slug of an entity.")])
 )
@@ -61,16 +57,11 @@ class SyncViewSet(
     queryset = Sync.objects.none()
 
     def get_queryset(self) -> QuerySet[Sync]:
-        rows = queries.syncs_for(self.request.user, self._needed())  # type: ignore[arg-type]
+        rows = queries.syncs_for(self.request.user, permission_of(self))  # type: ignore[arg-type]
         asked = self.request.query_params
         if asked.get("direction"):
             rows = rows.filter(mapping__direction=asked["direction"])
         return rows.filter(mapping__entity__slug=asked["entity"]) if asked.get("entity") else rows
-
-    def _needed(self) -> str:
-        """The permission that this act needs in the sync's own domain."""
-        needed = self.required_permission
-        return needed if isinstance(needed, str) else str(needed[self.request.method or "GET"])
 
     def perform_create(self, serializer: Any) -> None:
         sync = Sync(**serializer.validated_data)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
+from hub.sync import harness
 
 STATES = ("draft", "submitted", "approved", "rejected", "invoiced")
 CODES = {"draft": "D", "submitted": "S", "approved": "A", "rejected": "R", "invoiced": "I"}
@@ -57,10 +57,7 @@ def write_pages(folder: Path, records: int, page_size: int) -> list[Path]:
     total = (records + page_size - 1) // page_size
     for page in range(total):
         numbers = range(page * page_size, min((page + 1) * page_size, records))
-        body = {"data": [record(n) for n in numbers], "next_page": page + 2 if page + 1 < total else None}
-        path = folder / f"{page + 1}.json"
-        path.write_bytes(orjson.dumps(body))
-        paths.append(path)
+        paths.append(harness.write_page(folder, [record(n) for n in numbers], number=page + 1, total=total))
     return paths
 
 

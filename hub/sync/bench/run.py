@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from hub.sync import services
+from hub.sync import harness, services
 from hub.sync.bench import baseline, data, world
 from hub.sync.models import Delivery, Run, Sync
 from hub.sync.states import ACTIVE, DeliveryState, RunStatus
@@ -26,7 +26,7 @@ def bench_sync(records: int, *, workers: int = 2) -> dict[str, Any]:
         pages = Path(folder) / "pages"
         pages.mkdir()
         data.write_pages(pages, records, PAGE_SIZE)
-        with world.source(pages) as port:
+        with harness.server("hub.sync.bench.source", str(pages)) as port:
             bare = baseline.bare(dsn, port)
             by_hand = baseline.by_hand(dsn, port)
             found = _hub(dsn, port, workers, Path(folder) / "worker.log")
@@ -50,7 +50,7 @@ def _hub(dsn: str, port: int, workers: int, log: Path) -> dict[str, Any]:
     with psycopg.connect(dsn, autocommit=True) as db:
         baseline.create_target(db, "target_hub")
         db.execute("grant all on target_hub to syncline_engine, syncline_web")
-    world.apply(port, dsn)
+    harness.apply(world.documents(port, dsn))
     inbound, outbound = Sync.objects.get(slug="bench-in"), Sync.objects.get(slug="bench-out")
     with world.workers(workers, log) as pid, world.PeakMemory(pid) as memory:
         first, seconds = _timed(inbound, outbound)

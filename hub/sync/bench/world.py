@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import yaml
-
 from hub.cli.paths import ROOT
 from hub.cli.process import kill_group, spawn
-from hub.config import services as config
+from hub.sync import harness
 from hub.sync.bench import data
 
 READY = b"ready."
@@ -85,16 +82,11 @@ def documents(source_port: int, dsn: str) -> list[dict[str, Any]]:
             "name": "States",
             "entries": [{"source": word, "target": code} for word, code in data.CODES.items()],
         },
-        _mapping("bench-in", "in", "bench-entries", data.rules_in()),
-        _mapping("bench-out", "out", "bench-rows", data.rules_out()),
+        harness.mapping("bench-in", "in", "bench-entries", "bench-entry", data.rules_in()),
+        harness.mapping("bench-out", "out", "bench-rows", "bench-entry", data.rules_out()),
         {"kind": "Sync", "slug": "bench-in", "name": "In", "mapping": "bench-in"},
         {"kind": "Sync", "slug": "bench-out", "name": "Out", "mapping": "bench-out"},
     ]
-
-
-def _mapping(slug: str, direction: str, stream: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
-    head = {"kind": "Mapping", "slug": slug, "name": slug, "direction": direction}
-    return {**head, "stream": stream, "entity": "bench-entry", "rules": rules}
 
 
 def _target(dsn: str) -> dict[str, Any]:
@@ -117,26 +109,6 @@ def _target(dsn: str) -> dict[str, Any]:
         "secrets": {"password": unquote(parts.password or "-")},
         "allowed_networks": ["127.0.0.0/8"],
     }
-
-
-def apply(source_port: int, dsn: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bench.yaml"
-        path.write_text(yaml.safe_dump_all(documents(source_port, dsn), sort_keys=False))
-        config.apply(path)
-
-
-@contextmanager
-def source(folder: Path) -> Iterator[int]:
-    """The source server; yields its port."""
-    import subprocess
-
-    process = spawn([sys.executable, "-m", "hub.sync.bench.source", str(folder)], log=subprocess.PIPE, cwd=ROOT)
-    try:
-        assert process.stdout
-        yield int(process.stdout.readline())
-    finally:
-        kill_group(process)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from hub.common.errors import ConfigError
-from hub.sync import services, sweeper
+from hub.sync import harness, services, sweeper
 from hub.sync.chaos import world
 from hub.sync.chaos.checker import Verdict, judge
 from hub.sync.chaos.nemesis import Crew, Freezer, Killer
@@ -141,10 +141,10 @@ def run(name: str, options: Options) -> Report:
         world.write_pages(Path(folder), options.records, options.seed)
         arguments = ["--class", options.safety, "--seed", str(options.seed)]
         with (
-            world.server("hub.sync.bench.source", folder) as source,
-            world.server("hub.sync.chaos.target", *arguments) as target,
+            harness.server("hub.sync.bench.source", folder) as source,
+            harness.server("hub.sync.chaos.target", *arguments) as target,
         ):
-            world.apply(source, target, options.safety, records=options.records)
+            harness.apply(world.documents(source, target, options.safety, records=options.records))
             stuck = _work(options, nemesis, Crew(Path(folder) / "worker.log", LEASE_SECONDS))
             rows, fired = world.control(target, "rows"), world.control(target, "fired")
     records = [world.record(number, options.seed) for number in range(options.records)]

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
-import tempfile
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
-import yaml
-
-from hub.cli.paths import ROOT
-from hub.cli.process import kill_group, spawn
-from hub.config import services as config
+from hub.sync import harness
 
 PAGE_SIZE = 500
 # Large enough that one slow answer does not set the pace, small enough that a short run has many batches to break.
@@ -40,8 +30,7 @@ def write_pages(folder: Path, records: int, seed: int) -> None:
     total = (records + PAGE_SIZE - 1) // PAGE_SIZE
     for page in range(total):
         rows = [record(n, seed) for n in range(page * PAGE_SIZE, min((page + 1) * PAGE_SIZE, records))]
-        body = {"data": rows, "next_page": page + 2 if page + 1 < total else None}
-        (folder / f"{page + 1}.json").write_bytes(orjson.dumps(body))
+        harness.write_page(folder, rows, number=page + 1, total=total)
 
 
 WRITES: dict[str, dict[str, Any]] = {
@@ -99,8 +88,8 @@ def documents(source_port: int, target_port: int, safety: str, *, records: int) 
         },
         {"kind": "Entity", "slug": "chaos-entry", "name": "Chaos entry", "domain": "time-expense"},
         {"kind": "Contract", "slug": "chaos-entry", "name": "Chaos entry", "entity": "chaos-entry", "schema": SCHEMA},
-        _mapping("chaos-in", "in", "chaos-entries", fields),
-        _mapping("chaos-out", "out", "chaos-rows", fields),
+        harness.mapping("chaos-in", "in", "chaos-entries", "chaos-entry", fields),
+        harness.mapping("chaos-out", "out", "chaos-rows", "chaos-entry", fields),
         {"kind": "Sync", "slug": "chaos-in", "name": "In", "mapping": "chaos-in", "mode": "full"},
         {"kind": "Sync", "slug": "chaos-out", "name": "Out", "mapping": "chaos-out", "max_attempts": 30},
     ]
@@ -120,31 +109,6 @@ SCHEMA = {
 def _connection(slug: str, declaration: dict[str, Any]) -> dict[str, Any]:
     head = {"kind": "Connection", "slug": slug, "name": slug, "system": slug}
     return {**head, "config": {"declaration": declaration}, "allowed_networks": ["127.0.0.0/8"]}
-
-
-def _mapping(slug: str, direction: str, stream: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
-    head = {"kind": "Mapping", "slug": slug, "name": slug, "direction": direction}
-    return {**head, "stream": stream, "entity": "chaos-entry", "rules": rules}
-
-
-def apply(source_port: int, target_port: int, safety: str, *, records: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "chaos.yaml"
-        path.write_text(
-            yaml.safe_dump_all(documents(source_port, target_port, safety, records=records), sort_keys=False)
-        )
-        config.apply(path)
-
-
-@contextmanager
-def server(module: str, *arguments: str) -> Iterator[int]:
-    """A server in a process of its own that nobody kills; yields its port."""
-    process = spawn([sys.executable, "-m", module, *arguments], log=subprocess.PIPE, cwd=ROOT)
-    try:
-        assert process.stdout
-        yield int(process.stdout.readline())
-    finally:
-        kill_group(process)
 
 
 def control(port: int, what: str) -> Any:

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.common.api import KeysetPagination
+from hub.common.api import BySlug, KeysetPagination, permission_of
 from hub.webhooks import queries, services
 from hub.webhooks.api.serializers import (
     MadeWebhookSerializer,
@@ -23,10 +23,6 @@ from hub.webhooks.api.serializers import (
     WebhookSerializer,
 )
 from hub.webhooks.models import Endpoint, Message
-
-
-class BySlug(KeysetPagination):
-    ordering = "slug"
 
 
 @extend_schema_view(
@@ -50,9 +46,7 @@ class WebhookViewSet(
     queryset = Endpoint.objects.none()
 
     def get_queryset(self) -> QuerySet[Endpoint]:
-        needed = self.required_permission
-        permission = needed if isinstance(needed, str) else str(needed[self.request.method or "GET"])
-        return queries.endpoints_for(self.request.user, permission)  # type: ignore[arg-type]
+        return queries.endpoints_for(self.request.user, permission_of(self))  # type: ignore[arg-type]
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         asked = self.get_serializer(data=request.data)
