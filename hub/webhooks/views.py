@@ -96,7 +96,7 @@ def _frame(request: HttpRequest, endpoint: Endpoint, **more: Any) -> dict[str, A
     return {
         "endpoint": endpoint,
         "row": queries.endpoint_rows([endpoint])[0],
-        "url": request.build_absolute_uri(reverse("webhooks:receive", args=[endpoint.path])) if can_edit else "",
+        "address": request.build_absolute_uri(reverse("webhooks:receive", args=[endpoint.path])) if can_edit else "",
         "messages_shown": shown,
         "can_edit": can_edit,
         "can_see": can_see,
