@@ -127,7 +127,7 @@ class FakeSftp:
             self._transports.append(transport)
             try:
                 transport.start_server(server=_Login(self))
-            except (paramiko.SSHException, EOFError):
+            except (paramiko.SSHException, EOFError, ConnectionError):  # the client may simply be gone
                 continue
 
     def hang_up(self) -> None:
