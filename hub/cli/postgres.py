@@ -30,7 +30,7 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    "wal_compression": "off",
     "random_page_cost": "1.1",
     "jit": "off",
     "log_min_messages": "warning",

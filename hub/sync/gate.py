@@ -16,6 +16,7 @@ from connectors import circuits, registry
 from connectors.base import HARMLESS, Connector
 from connectors.limiter import NotNow, is_its_own
 from connectors.models import Circuit
+from hub.common.db import plain_cursor
 from hub.common.errors import AuthError, HubError, PermanentError, RecordError
 from hub.common.records import WriteOutcome
 from hub.sync.models import Run
@@ -42,6 +43,7 @@ GATE = """(
   left join connectors_circuit k on k.connection_id = c.id
   left join connectors_pace p on p.connection_id = c.id
 )"""
+WHY = f"select why, name, trial_run_id from {GATE} g where sync_id = %s"
 # A condition on sync_run: one run may work while a half-open connection is tried.
 IS_OPEN = (
     f"exists (select 1 from {GATE} g where g.sync_id = sync_run.sync_id"
@@ -69,9 +71,8 @@ class Reason(NamedTuple):
 
 def why_shut(sync_id: int, *, run_id: int = 0) -> Reason | None:
     """Why this sync may not work now; None when it may."""
-    with database.cursor() as cursor:
-        cursor.execute(f"select why, name, trial_run_id from {GATE} g where sync_id = %s", [sync_id])
-        row = cursor.fetchone()
+    with plain_cursor() as cursor:  # prepared: planning these joins for every batch costs more than running them
+        row = cursor.execute(WHY, [sync_id], prepare=True).fetchone()
     if row is None or row[0] is None or (row[0] == "trial" and row[2] == run_id):
         return None
     return Reason(row[0], SENTENCES[row[0]].format(name=row[1]))
@@ -170,12 +171,13 @@ def weigh(
 
 def _report(connection_id: int, connector: Connector, *, alive: bool, down: HubError | None) -> circuits.Look:
     """Count what a call has shown, for connectors whose requests do not pass a limiter; the circuit after it."""
-    if not connector.reports_requests:
-        if alive:
-            circuits.note_success(connection_id)
-        elif down is not None:
-            return circuits.note_failure(connection_id, str(down))
-    return circuits.look(connection_id)
+    if not connector.reports_requests and not alive and down is not None:
+        return circuits.note_failure(connection_id, str(down))
+    found = circuits.look(connection_id)
+    if alive and not connector.reports_requests and found != circuits.CLOSED:
+        circuits.note_success(connection_id)
+        return circuits.look(connection_id)
+    return found
 
 
 def _is_the_records(error: HubError) -> bool:
