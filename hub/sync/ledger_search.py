@@ -257,17 +257,16 @@ def _stream_ids() -> list[int]:
 
 # Time to number --------------------------------------------------------------------------------------------
 def _number_at(moment: datetime) -> int:
-    """A number such that rows below it are older than `moment`: bisection over the primary key."""
-    low, high = 0, _highest() + 1
-    while low < high:
-        middle = (low + high) // 2
-        at = Transaction.objects.filter(pk__gte=middle).order_by("pk").values_list("at", flat=True).first()
-        if at is None or at >= moment:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def _highest() -> int:
-    return Transaction.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    """A number such that rows below it are older than `moment`: bisection over the primary key, in one round trip."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "with recursive bounds(low, high) as ("
+            " select 0::bigint, coalesce((select id from sync_transaction order by id desc limit 1), 0) + 1"
+            " union all select case when is_after then low else middle + 1 end, case when is_after then middle else high end"
+            " from (select low, high, middle, coalesce((select t.at from sync_transaction t where t.id >= middle"
+            " order by t.id limit 1) >= %s, true) as is_after"
+            " from (select low, high, (low + high) / 2 as middle from bounds where low < high) b) s"
+            ") select max(low) from bounds",
+            [moment],
+        )
+        return int(cursor.fetchone()[0])

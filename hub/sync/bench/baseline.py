@@ -11,7 +11,7 @@ import http.client
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -82,13 +82,7 @@ def by_hand(dsn: str, port: int) -> float:
     with psycopg.connect(dsn) as db:
         create_target(db, "target_by_hand")
         db.execute("create table state_by_hand (key text primary key, hash bytea not null)")
-        db.execute(
-            "create table ledger_by_hand (id bigint primary key, run int, at timestamptz, key text, state text,"
-            " operation text, hash bytea, error text, attempt int, target text)"
-        )
-        db.execute("create index on ledger_by_hand (run, id)")
-        db.execute("create index on ledger_by_hand (key, id)")
-        db.execute("create index on ledger_by_hand (id) where state = 'failed'")
+        create_ledger(db, "ledger_by_hand")
         db.execute(f"create temp table stage ({TABLE}, hash bytea)")
         db.commit()
         started = time.perf_counter()
@@ -117,8 +111,27 @@ def _page(db: psycopg.Connection[Any], records: list[dict[str, Any]], number: in
         "insert into state_by_hand select number, hash from stage on conflict (key) do update set hash = excluded.hash"
     )
     cursor.execute("truncate stage")
+    copy_ledger(cursor, "ledger_by_hand", rows, hashes, number)
+    db.commit()
+    return number + len(rows)
+
+
+def create_ledger(db: psycopg.Connection[Any], name: str) -> None:
+    db.execute(
+        f"create table {name} (id bigint primary key, run int, at timestamptz, key text, state text,"
+        " operation text, hash bytea, error text, attempt int, target text)"
+    )
+    db.execute(f"create index on {name} (run, id)")
+    db.execute(f"create index on {name} (key, id)")
+    db.execute(f"create index on {name} (id) where state = 'failed'")
+
+
+def copy_ledger(
+    cursor: psycopg.Cursor[Any], name: str, rows: Sequence[tuple[str, ...]], hashes: Sequence[bytes], number: int
+) -> None:
+    """A ledger row for each record of a page; `number` is that of its first."""
     now = time.strftime("%Y-%m-%d %H:%M:%S+00", time.gmtime())
-    with cursor.copy(f"copy ledger_by_hand ({LEDGER}) from stdin") as copy:
+    with cursor.copy(f"copy {name} ({LEDGER}) from stdin") as copy:
         copy.write(
             "".join(
                 [
@@ -127,8 +140,6 @@ def _page(db: psycopg.Connection[Any], records: list[dict[str, Any]], number: in
                 ]
             )
         )
-    db.commit()
-    return number + len(rows)
 
 
 def bare(dsn: str, port: int) -> float:

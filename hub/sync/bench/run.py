@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ def bench_sync(records: int, *, workers: int = 2) -> dict[str, Any]:
         with harness.server("hub.sync.bench.source", str(pages)) as port:
             bare = baseline.bare(dsn, port)
             by_hand = baseline.by_hand(dsn, port)
-            found = _hub(dsn, port, workers, Path(folder) / "worker.log")
+            with psycopg.connect(dsn, autocommit=True) as db:
+                baseline.create_target(db, "target_hub")
+                db.execute("grant all on target_hub to syncline_engine, syncline_web")
+            documents = world.documents(port, world.sql_target(dsn))
+            found = through_hub(documents, workers, Path(folder) / "worker.log")
     seconds = found.pop("seconds")
     same = _same_content(dsn, records)
     return {
@@ -46,11 +51,9 @@ def bench_sync(records: int, *, workers: int = 2) -> dict[str, Any]:
     }
 
 
-def _hub(dsn: str, port: int, workers: int, log: Path) -> dict[str, Any]:
-    with psycopg.connect(dsn, autocommit=True) as db:
-        baseline.create_target(db, "target_hub")
-        db.execute("grant all on target_hub to syncline_engine, syncline_web")
-    harness.apply(world.documents(port, dsn))
+def through_hub(documents: Sequence[dict[str, Any]], workers: int, log: Path) -> dict[str, Any]:
+    """Both legs by Celery workers, twice: a first load, and a pull in which nothing has changed."""
+    harness.apply(documents)
     inbound, outbound = Sync.objects.get(slug="bench-in"), Sync.objects.get(slug="bench-out")
     with world.workers(workers, log) as pid, world.PeakMemory(pid) as memory:
         first, seconds = _timed(inbound, outbound)

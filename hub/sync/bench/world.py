@@ -20,8 +20,8 @@ from hub.sync.bench import data
 READY = b"ready."
 
 
-def documents(source_port: int, dsn: str) -> list[dict[str, Any]]:
-    """Systems, connections, streams, entity, contract, value map, mappings and syncs of the benchmark."""
+def documents(source_port: int, target: dict[str, Any]) -> list[dict[str, Any]]:
+    """Systems, connections, streams, entity, contract, value map, mappings and syncs; `target` is the target's connection."""
     declaration = {
         "name": "bench_source",
         "label": "Benchmark source",
@@ -51,7 +51,7 @@ def documents(source_port: int, dsn: str) -> list[dict[str, Any]]:
             "config": {"declaration": declaration},
             "allowed_networks": ["127.0.0.0/8"],
         },
-        _target(dsn),
+        target,
         {
             "kind": "Stream",
             "slug": "bench-entries",
@@ -89,7 +89,7 @@ def documents(source_port: int, dsn: str) -> list[dict[str, Any]]:
     ]
 
 
-def _target(dsn: str) -> dict[str, Any]:
+def sql_target(dsn: str) -> dict[str, Any]:
     """The SQL connection to the scratch database itself, over its unix socket or its address."""
     parts = urlsplit(dsn)
     host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]

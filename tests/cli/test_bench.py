@@ -1,0 +1,32 @@
+"""Every benchmark works in a checkout that has only its environment, and judges what it did, not how fast it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hub.cli.paths import ROOT
+
+
+@pytest.mark.parametrize(
+    ("what", "records", "shown"),
+    [
+        ("sync", 2_000, {"records_per_s", "handwritten_per_s", "bare_per_s", "ratio", "peak_mib", "stages"}),
+        ("deliver", 2_000, {"records_per_s", "handwritten_per_s", "one_by_one_per_s", "bare_per_s", "ratio"}),
+        ("event", 40, {"latency_ms", "acknowledged_ms", "burst_delivered_per_s"}),
+        ("ledger", 20_000, {"insert_per_s", "copy_per_s", "ratio", "sql_ms", "growth"}),
+    ],
+)
+def test_a_benchmark_says_what_it_measured_and_passes_only_with_everything_where_it_belongs(
+    what: str, records: int, shown: set[str]
+) -> None:
+    command = [sys.executable, "manage.py", "bench", what, "--records", str(records), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found["passed"] is True
+    assert found["records"] == records
+    assert shown <= found.keys()
