@@ -76,6 +76,11 @@ class SettingsForm(forms.ModelForm[Entity]):
     """What an entity is called, where it belongs, and what its contract does with fields that it does not know."""
 
     mode = forms.ChoiceField(choices=Contract.Mode.choices, label="Unknown fields")
+    compatibility = forms.ChoiceField(
+        choices=Contract.Compatibility.choices,
+        label="Compatibility",
+        help_text="What a new version may not break. The versions page says for each change what it breaks.",
+    )
     max_wait_minutes = forms.IntegerField(
         label="Longest wait, in minutes",
         min_value=1,
@@ -89,9 +94,9 @@ class SettingsForm(forms.ModelForm[Entity]):
         labels = {"load_order": "Load order"}
         help_texts = {"load_order": "First loads run parents before children: smaller numbers come first."}
         widgets = {"description": forms.Textarea(attrs=_AREA)}
-        field_order = ("name", "domain", "description", "mode", "load_order", "max_wait_minutes")
+        field_order = ("name", "domain", "description", "mode", "compatibility", "load_order", "max_wait_minutes")
 
-    field_order = ("name", "domain", "description", "mode", "load_order", "max_wait_minutes")
+    field_order = ("name", "domain", "description", "mode", "compatibility", "load_order", "max_wait_minutes")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -54,7 +54,12 @@ def register() -> None:
             name="Contract",
             model=Contract,
             after=["Entity"],
-            fields=[Attr("name", required=True), Ref("entity", lambda: Entity, "Entity", required=True), Attr("mode")],
+            fields=[
+                Attr("name", required=True),
+                Ref("entity", lambda: Entity, "Entity", required=True),
+                Attr("mode"),
+                Attr("compatibility"),
+            ],
             extra=["schema"],
         )
     )

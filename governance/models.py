@@ -38,10 +38,21 @@ class Contract(models.Model):
         DISCARD_ROW = "discard_row", "Discard row: a record that breaks the contract is dropped and logged"
         DISCARD_VALUE = "discard_value", "Discard value: unknown fields are dropped"
 
+    class Compatibility(models.TextChoices):
+        BACKWARD = "BACKWARD", "Backward: records of the version before stay valid"
+        BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE", "Backward, with all versions before"
+        FORWARD = "FORWARD", "Forward: consumers of the version before can read new records"
+        FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE", "Forward, with all versions before"
+        FULL = "FULL", "Full: both"
+        FULL_TRANSITIVE = "FULL_TRANSITIVE", "Full, with all versions before"
+        NONE = "NONE", "None: nothing is promised"
+
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
     entity = models.OneToOneField(Entity, on_delete=models.PROTECT, related_name="contract")
     mode = models.CharField(max_length=15, choices=Mode, default=Mode.DISCARD_VALUE)
+    # What a change may not break; see governance.compatibility.
+    compatibility = models.CharField(max_length=20, choices=Compatibility, default=Compatibility.BACKWARD)
     history = HistoricalRecords()
 
     class Meta:

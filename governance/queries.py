@@ -16,6 +16,7 @@ from hub.accounts.queries import scope_to_domains
 
 Status = ContractVersion.Status
 _MODES = {value: f"“{label.partition(':')[0]}”" for value, label in Contract.Mode.choices}
+_PROMISES = {value: f"“{label.partition(':')[0]}”" for value, label in Contract.Compatibility.choices}
 _STATES = {"active": "ok", "deprecated": "muted", "retired": "muted", "draft": "queued"}
 
 
@@ -109,7 +110,8 @@ def _difference(before: Any, after: Any) -> str:
 def _one_change(change: Any) -> str:
     if change.field == "description":
         return "description changed"
-    old, new = (_MODES.get(value, value) if change.field == "mode" else value for value in (change.old, change.new))
+    words = {"mode": _MODES, "compatibility": _PROMISES}.get(change.field, {})
+    old, new = (words.get(value, value) for value in (change.old, change.new))
     return f"{change.field.replace('_', ' ')} changed from {old or 'nothing'} to {new or 'nothing'}"
 
 

@@ -97,15 +97,18 @@ def _key_spec(name: str) -> dict[str, Any]:
 
 
 @transaction.atomic
-def change_entity(entity: Entity, *, by: Any, mode: str | None = None, **fields: Any) -> Entity:
-    """Change name, description, domain, load_order or max_wait_seconds, and what the contract does with unknown fields."""
+def change_entity(
+    entity: Entity, *, by: Any, mode: str | None = None, compatibility: str | None = None, **fields: Any
+) -> Entity:
+    """Change name, description, domain, load_order or max_wait_seconds, and what its contract does and promises."""
     for name, value in fields.items():
         setattr(entity, name, value)
     entity.full_clean()
     _signed(entity, by).save()
     contract = Contract.objects.filter(entity=entity).first()
-    if contract and (mode or entity.name != contract.name):
+    if contract and (mode or compatibility or entity.name != contract.name):
         contract.mode, contract.name = mode or contract.mode, entity.name
+        contract.compatibility = compatibility or contract.compatibility
         contract.full_clean()
         _signed(contract, by).save()
     return entity

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from governance import queries
+from governance.compatibility.verdict import Mode, judge
 from governance.contracts import portable_schema
 from governance.diff import compare
 from governance.models import Contract, ContractVersion, Entity
@@ -105,8 +106,10 @@ def _comparison(asked: str, versions: list[ContractVersion]) -> dict[str, Any]:
     before, after = int(found[1]), int(found[2])
     if missing := [number for number in (before, after) if number not in numbers]:
         return {"problem": f"There is no version {missing[0]}.", "before": before, "after": after}
-    diffs = compare(numbers[before].schema, numbers[after].schema)
-    return {"compared": True, "diffs": diffs, "before": before, "after": after}
+    old, new = numbers[before], numbers[after]
+    verdict = judge(old.schema, new.schema, mode=Mode(new.contract.compatibility), version=f"{before}.0.0")
+    diffs = compare(old.schema, new.schema)
+    return {"compared": True, "diffs": diffs, "verdict": verdict, "before": before, "after": after}
 
 
 @requires("contracts.view")

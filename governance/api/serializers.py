@@ -60,7 +60,7 @@ class VersionSerializer(serializers.ModelSerializer[ContractVersion]):
 
 
 class ContractSerializer(serializers.ModelSerializer[Contract]):
-    """`mode` is the only thing that changes without a new version: what happens to unknown fields."""
+    """Without a new version change only `mode`, what happens to unknown fields, and `compatibility`, what is promised."""
 
     entity: serializers.SlugRelatedField[Entity] = serializers.SlugRelatedField("slug", read_only=True)
     version = serializers.SerializerMethodField()
@@ -69,7 +69,7 @@ class ContractSerializer(serializers.ModelSerializer[Contract]):
 
     class Meta:
         model = Contract
-        fields = ("slug", "name", "entity", "mode", "version", "key", "schema")
+        fields = ("slug", "name", "entity", "mode", "compatibility", "version", "key", "schema")
         read_only_fields = ("slug", "name")
 
     def get_version(self, contract: Contract) -> int | None:
@@ -120,3 +120,28 @@ class FieldChangeSerializer(FieldSerializer):
     """The same for a field that exists: its name stands in the address."""
 
     name = serializers.CharField(read_only=True)  # type: ignore[assignment]
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """One change; `breaks` names `forward` (consumers of the version before) and `backward` (records of it)."""
+
+    path = serializers.CharField(allow_blank=True)
+    kind = serializers.CharField()
+    severity = serializers.ChoiceField(["info", "warn", "err"])
+    breaks = serializers.ListField(child=serializers.CharField())
+    rule = serializers.CharField()
+    advice = serializers.CharField(allow_blank=True)
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """Two versions compared; `verdict` is what the change keeps: FULL, BACKWARD, FORWARD or BREAKING."""
+
+    changes = ChangeSerializer(many=True)
+    severity = serializers.ChoiceField(["none", "info", "warn", "err"])
+    mode = serializers.CharField()
+    verdict = serializers.CharField()
+    breaking = serializers.BooleanField()
+    sentence = serializers.CharField()
+    suggested_version = serializers.CharField()

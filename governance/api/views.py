@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics, mixins, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,8 +20,10 @@ from governance.api.serializers import (
     EntitySerializer,
     FieldChangeSerializer,
     FieldSerializer,
+    VerdictSerializer,
     VersionSerializer,
 )
+from governance.compatibility.verdict import Mode, judge
 from governance.field_specs import FieldInput, build, problem
 from governance.models import Contract, ContractVersion, Entity
 from governance.queries import active_version, contracts_for, entities_for
@@ -76,12 +78,12 @@ class ContractViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return contracts_for(self.request.user, _needed(self.request))  # type: ignore[arg-type]
 
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change what happens to fields that the contract does not know."""
+        """Change what happens to fields that the contract does not know, or what a new version may not break."""
         contract = self.get_object()
         change = self.get_serializer(contract, data=request.data, partial=True)
         change.is_valid(raise_exception=True)
-        services.change_entity(contract.entity, by=request.user, mode=change.validated_data.get("mode"))
-        contract.refresh_from_db(fields=["mode"])
+        services.change_entity(contract.entity, by=request.user, **change.validated_data)
+        contract.refresh_from_db(fields=["mode", "compatibility"])
         return Response(self.get_serializer(contract).data)
 
 
@@ -132,6 +134,31 @@ class VersionDetail(generics.RetrieveAPIView[ContractVersion]):
 
     def get_queryset(self) -> QuerySet[ContractVersion]:
         return contract_for(self.request, self.kwargs["slug"]).versions.select_related("created_by")
+
+
+class VersionDiff(APIView):
+    """What changed between two versions and what that breaks: `?old=1&new=2`, without them the two newest."""
+
+    required_permission = READ_WRITE
+
+    @extend_schema(
+        parameters=[OpenApiParameter("old", int), OpenApiParameter("new", int)],
+        responses=VerdictSerializer,
+        operation_id="contract_diff",
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        contract = contract_for(request, slug)
+        newest = contract.versions.order_by("-number").values_list("number", flat=True).first() or 1
+        new = self._version(contract, request.query_params.get("new", str(newest)))
+        old = self._version(contract, request.query_params.get("old", str(max(new.number - 1, 1))))
+        verdict = judge(old.schema, new.schema, mode=Mode(contract.compatibility), version=f"{old.number}.0.0")
+        return Response(VerdictSerializer(verdict.as_data()).data)
+
+    def _version(self, contract: Contract, number: str) -> ContractVersion:
+        found = contract.versions.filter(number=int(number)).first() if number.isdecimal() else None
+        if found is None:
+            raise Http404
+        return found
 
 
 class FieldList(APIView):

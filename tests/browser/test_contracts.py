@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from governance.models import Entity
-from governance.services import load_canonical_model
+from governance.models import Contract, Entity
+from governance.services import activate_schema, load_canonical_model
 from hub.records.store import forget_profiles
 from tests.browser.tools import Visit
 from tests.records.builders import example, put, stream
@@ -41,6 +41,22 @@ def test_a_field_is_added_and_the_versions_are_compared(visit: Open, ada: Any, r
     page.get_by_role("heading", name="From version 1 to version 2").wait_for()
     assert page.get_by_label("Delivery region").get_by_text("Text, optional.").is_visible()
     here.assert_accessible()
+
+
+def test_a_breaking_change_says_who_breaks_and_how_to_make_it_safely(visit: Open, ada: Any, resource: Any) -> None:
+    contract = Contract.objects.get(slug="resource")
+    schema = {**contract.versions.get().schema}
+    schema["properties"] = {**schema["properties"], "badge": {"type": "string"}, "grade": {"type": "integer"}}
+    schema["properties"].pop("email", None)
+    schema["required"] = [name for name in schema["required"] if name in schema["properties"]] + ["badge"]
+    activate_schema(contract=contract, schema=schema, by=ada)
+    here = visit(ada)
+    page = here.go("/contracts/resource/versions/?compare=1..2")
+    verdict = page.get_by_role("region", name="What version 2 breaks")
+    assert verdict.get_by_text("Breaking", exact=True).is_visible()
+    assert verdict.get_by_text("records of the version before", exact=True).first.is_visible()
+    assert verdict.get_by_text("Required field added").is_visible()
+    here.inspect("/contracts/resource/versions/?compare=1..2", "verdict")
 
 
 def test_a_masked_value_is_revealed_and_masked_again(visit: Open, make_person: Any, resource: Any) -> None:

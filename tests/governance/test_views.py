@@ -191,7 +191,7 @@ def test_history_tells_who_changed_what(edit: Client) -> None:
     page = text(edit.get("/contracts/skill/history/"))
     assert "Version 2: Field delivery_region added." in page
     assert "domain changed from Resource to Organisation" in page
-    assert "Mode changed from “Discard value” to “Freeze”" in page
+    assert "mode changed from “Discard value” to “Freeze”" in page
     assert "by Ada" in page
 
 
@@ -207,6 +207,7 @@ SETTINGS = {
     "name": "Skill",
     "description": "Something.",
     "mode": "freeze",
+    "compatibility": "FULL",
     "load_order": 20,
     "max_wait_minutes": 1440,
 }
