@@ -55,7 +55,9 @@ def as_hub_error(error: BaseException, where: str) -> HubError:
     return ConfigError(what, where=where, fix="Correct the stream, the mapping or the user's rights.", code="SQL")
 
 
-def _is_record(code: str | int) -> bool:
+def _is_record(code: str | int, words: str) -> bool:
+    if code == _NO_RIGHT:
+        return _ROW_POLICY in words
     return code in _RECORD_NUMBERS if isinstance(code, int) else code[:2] in _RECORD_CLASSES
 
 
