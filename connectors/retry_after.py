@@ -33,7 +33,7 @@ def reset_seconds(headers: Mapping[str, str]) -> float | None:
 
     Systems send these headers with every answer, so they count for a refused one alone, and not while something is left.
     """
-    fields = dict(_FIELD.findall(headers.get("ratelimit", "")))
+    fields: dict[str, str] = dict(_FIELD.findall(headers.get("ratelimit", "")))
     left = [_number(headers.get(name, "")) for name in _REMAINING] + [
         _number(fields.get("remaining", fields.get("r", "")))
     ]
