@@ -44,11 +44,7 @@ def as_hub_error(error: BaseException, where: str) -> HubError:
     what = f"The database says: {words}"
     if code in _AUTH or "password authentication failed" in words:
         return AuthError(what, where=where, fix="Correct user and password of the connection.")
-    if (
-        _is_record(code)
-        or (code == _NO_RIGHT and _ROW_POLICY in words)
-        or isinstance(getattr(error, "orig", None) or error, _DATA_ERRORS)
-    ):
+    if _is_record(code, words) or isinstance(getattr(error, "orig", None) or error, _DATA_ERRORS):
         return RecordError(what, where=where, fix="Correct the value, or the mapping.", code="REFUSED_BY_TARGET")
     if _is_transient(code, error):
         return TransientError(what, where=where, fix="It is tried again.")

@@ -158,7 +158,7 @@ def weigh(
     down = next((error for error in errors if is_its_own(error)), None)
     found = _report(connection_id, connector, alive=alive, down=down)
     is_trial = found.trial_run_id == work.run.pk
-    at_their_end = not alive and any(p.due.attempts + 1 >= work.plan.sync.max_attempts for p in sending)
+    at_their_end = not alive and any(p.due.attempts + 1 >= work.ladder.attempts for p in sending)
     if down is not None and at_their_end and not is_trial and not found.is_shut:
         found = circuits.note_failure(connection_id, str(down), trip=True)
     excused = found.is_shut and not is_trial
@@ -190,9 +190,7 @@ def _is_excused(work: OutboundRun, parcel: Parcel, answer: WriteOutcome, *, excu
         return True
     if answer.status == "unsure" and work.safety_of(parcel.ref) not in HARMLESS:
         return False
-    is_busy = getattr(error, "retry_after", None) is not None
-    is_last = parcel.due.attempts + 1 >= work.plan.sync.max_attempts
-    return (excused and is_its_own(error)) or (is_busy and is_last)
+    return excused and is_its_own(error)
 
 
 def _kept(answer: WriteOutcome) -> WriteOutcome:

@@ -122,6 +122,8 @@ class Delivery(models.Model):
     state = models.SmallIntegerField(choices=DeliveryState, db_default=1)
     next_at = models.DateTimeField()
     attempts = models.SmallIntegerField(db_default=0)
+    # Since when this version fails; its age ends there where the connection's retry policy says.
+    failing_since = models.DateTimeField(null=True)
     # The inbound transaction that asked for this delivery: the correlation id of its ledger rows.
     cause_id = models.BigIntegerField(null=True)
     target_ref = models.TextField(null=True)
