@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection as database
 
-from connectors import circuits, registry
+from connectors import circuits, pace, registry
 from connectors.base import HARMLESS, Connector
 from connectors.limiter import NotNow, is_its_own
 from connectors.models import Circuit
 from hub.common.errors import AuthError, HubError, PermanentError, RecordError
 from hub.common.records import WriteOutcome
+from hub.sync import retry
 from hub.sync.models import Run
 from hub.sync.states import RunStatus
 
@@ -114,9 +115,18 @@ def put_back(run: Run, error: HubError, *, timings: Mapping[str, float]) -> bool
         found = circuits.look(connection_id) if _reports(run) else circuits.note_failure(connection_id, str(error))
         if not found.is_shut:
             return False
-    elif not isinstance(error, NotNow):
+    elif not isinstance(error, NotNow) and not _stop_for(run, error):
         return False
     _release(run, error, timings)
+    return True
+
+
+def _stop_for(run: Run, error: HubError) -> bool:
+    """Leave a system alone for as long as it asks; False when it does not ask."""
+    asked = getattr(error, "retry_after", None)
+    if asked is None:
+        return False
+    pace.stop(run.sync.stream.connection_id, retry.Ladder.of(run.sync).delay_seconds(1, error))
     return True
 
 
