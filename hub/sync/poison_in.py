@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from django.db import transaction
 from hub.common.db import plain_cursor
 from hub.common.errors import RecordError
 from hub.common.records import BadRecord, Page, Record
-from hub.records.copying import json_bytes, without_nul
+from hub.records.copying import without_nul
 from hub.sync import poison, runs
 from hub.sync.models import Run
 from hub.sync.plan import SyncPlan
@@ -99,7 +100,7 @@ class Isolation:
 
     def _named(self, records: Sequence[Record]) -> list[Named]:
         salt = self.plan.salt
-        hashes = (hashlib.blake2b(json_bytes(r), digest_size=16, salt=salt).digest() for r in records)
+        hashes = (hashlib.blake2b(_in_order(r), digest_size=16, salt=salt).digest() for r in records)
         return [Named(self._key(r, n), h, r) for n, (r, h) in enumerate(zip(records, hashes, strict=True))]
 
     def _key(self, record: Record, position: int) -> str:
@@ -113,6 +114,11 @@ class Isolation:
             with plain_cursor() as cursor:
                 poison.clear(cursor, self.run.sync_id, keys)
             self.counts = poison.counts(self.run.sync_id)
+
+
+def _in_order(record: Record) -> bytes:
+    """JSON that does not depend on the order of its keys: a record that was held comes back with them in another one."""
+    return json.dumps(record, sort_keys=True, default=str).encode()
 
 
 def _bad(one: Named) -> BadRecord:
