@@ -17,7 +17,7 @@ from hub.common.db import plain_cursor
 from hub.common.errors import PermanentError, RecordError
 from hub.records.copying import texts
 from hub.sync import runs
-from hub.sync.models import Run
+from hub.sync.models import Delivery, Run, Suspect
 
 MAX_CRASHES = 3
 CODE = "POISON"
@@ -74,6 +74,12 @@ def counts(sync_id: int) -> dict[str, Count]:
             "select key, crashes, hash, passed_run_id from sync_suspect where sync_id = %s", [sync_id]
         ).fetchall()
     return {row[0]: Count(*row[1:]) for row in rows}
+
+
+def crashes_of(delivery: Delivery) -> int:
+    """How often a worker fell over a delivery that is still taken alone."""
+    row = Suspect.objects.filter(sync_id=delivery.sync_id, key=str(delivery.record_id)).first()
+    return row.crashes if row else 0
 
 
 def take_in_hand(run: Run, key: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from connectors.retry_policy import RetryPolicy, policy_of
 from hub.common.display import duration
 from hub.common.errors import HubError, TransientError
-from hub.sync.models import Sync
+from hub.sync.models import Delivery, Sync
+from hub.sync.states import DeliveryState
 
 # A system that asks for no time at all is not asked again in the same breath.
 SHORTEST_PAUSE_SECONDS = 1.0
@@ -25,6 +27,12 @@ class Ladder:
     def of(cls, sync: Sync) -> Ladder:
         policy = policy_of(sync.stream.connection.retry)
         return cls(policy, sync.max_attempts or policy.attempts)
+
+    def ends_at(self, delivery: Delivery) -> datetime | None:
+        """When a delivery that fails will have failed for too long; None while it does not fail, or is over."""
+        if delivery.failing_since is None or delivery.state != DeliveryState.PENDING:
+            return None
+        return delivery.failing_since + timedelta(seconds=self.policy.max_age_seconds)
 
     def delay_seconds(self, attempt: int, error: HubError, *, jitter: random.Random | None = None) -> float:
         """Seconds until attempt number `attempt` + 1; `attempt` counts from 1. What a system asks for wins, up to the cap."""

@@ -15,7 +15,8 @@ from connectors.models import Connection, Pace
 from connectors.retry_policy import policy_of
 from hub.common.errors import PermanentError, TransientError
 from hub.sync import engine, services, sweeper, trouble
-from hub.sync.models import Delivery, Run, Sync, Transaction
+from hub.sync.keys import delivery_key
+from hub.sync.models import Delivery, Run, Suspect, Sync, Transaction
 from hub.sync.retry import SHORTEST_PAUSE_SECONDS, Ladder
 from hub.sync.states import DeliveryState, Outcome
 from tests.sync import builders as build
@@ -151,3 +152,33 @@ def test_a_source_that_asks_for_a_pause_gets_it_and_the_run_goes_on_after_it(fir
     Pace.objects.all().delete()
     engine.execute(run.pk)
     assert Run.objects.get(pk=run.pk).status == "succeeded"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestItsPage:
+    def page(self, browse, person):
+        return browse(person).get(f"/deliveries/{delivery_key(Delivery.objects.get())}/").content.decode()
+
+    def test_it_says_how_often_it_was_tried_and_when_it_goes_on_and_ends(self, browse, olga, firm):
+        erp(firm, retry={"attempts": 5})
+        firm.erp.refuse["P-0001"] = TransientError("Down.")
+        firm.read(build.project_row(1))
+        firm.deliver()
+        page = self.page(browse, olga)
+        assert f"{Delivery.objects.get().attempts} of 5, as the connection says" in page
+        assert all(words in page for words in ("Failing since", "Next attempt", "Given up", "at the latest"))
+
+    def test_it_says_why_and_when_it_was_given_up(self, browse, olga, firm):
+        firm.read(build.project_row(1))
+        Delivery.objects.update(failing_since=Now() - 3 * DAY)
+        fail(firm, TransientError("Too many.", retry_after=30))
+        page = self.page(browse, olga)
+        assert "Given up, because it has failed for 3 d" in page
+        assert "Next attempt" not in page
+        assert "at the latest" not in page
+
+    def test_it_says_that_workers_fell_over_it(self, browse, olga, firm):
+        firm.read(build.project_row(1))
+        found = Delivery.objects.get()
+        Suspect.objects.create(sync_id=found.sync_id, key=str(found.record_id), crashes=2)
+        assert "a worker fell over it 2 times" in self.page(browse, olga)

@@ -42,7 +42,7 @@ class Run(models.Model):
     heartbeat_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     epoch = models.IntegerField(default=0)
-    # Claims since the last page that was stored; a run that only ever crashes is given up.
+    # Claims since the last thing that was stored; more than one tells that the worker before has fallen.
     claims = models.SmallIntegerField(default=0)
     stage = models.CharField(max_length=40, blank=True)
     page_no = models.IntegerField(default=0)
