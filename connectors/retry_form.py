@@ -94,7 +94,8 @@ def stored_values(stored: Mapping[str, Any]) -> dict[str, Any]:
     """First values of the form's fields."""
     found = {PREFIX + name: stored.get(name) for name in _PLAIN}
     age = stored.get("max_age_seconds")
-    found[f"{PREFIX}max_age_hours"] = None if age is None else age / HOUR
+    # 12 rather than 12.0
+    found[f"{PREFIX}max_age_hours"] = None if age is None else age // HOUR if age % HOUR == 0 else age / HOUR
     for kind in KINDS:
         part = stored.get(kind) or {}
         found |= {f"{PREFIX}{kind}_{name}": part.get(name) for name in _OF_A_KIND}
