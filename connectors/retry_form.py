@@ -21,7 +21,9 @@ def _number(label: str, name: str, help_text: str = "", *, unit: float = 1, usua
     least, most = BOUNDS[name]
     kind: Any = forms.IntegerField if name == "attempts" else forms.FloatField
     widget = forms.NumberInput({"placeholder": usual or f"{usual_numbers()[name] / unit:g}", "step": "any"})
-    bounds = {"min_value": least / unit, "max_value": most / unit}
+    bounds = (
+        {"min_value": least / unit, "max_value": most / unit} if unit != 1 else {"min_value": least, "max_value": most}
+    )
     field: forms.Field = kind(label=label, required=False, help_text=help_text, widget=widget, **bounds)
     return field
 
