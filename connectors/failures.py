@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
 
 from connectors.paths import first, get
+from connectors.retry_after import asked_seconds, reset_seconds
 from connectors.web_pages import asks_for_password, page_words
 from hub.common.errors import (
     AuthError,
@@ -28,7 +27,6 @@ Kind = Literal[
 ]  # fmt: skip
 
 MAX_WORDS = 500
-MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 _QUOTA_SECONDS = 3600.0
 _USUAL_MESSAGES = (
     *("error.message.value", "error.message", "error_description", "errors.0.message", "errors.0.detail", "message"),
@@ -213,9 +211,11 @@ class Classifier:
         found = _text(first(data, code or self._code) or "")[:MAX_WORDS]
         words = self._words(data, text, message)
         place = _text(first(data, field or self._field) or "")
-        retry_after = parse_retry_after((headers or {}).get("retry-after", ""))
+        retry_after = asked_seconds(headers or {})
         rule = next((rule for rule in self._rules if _rule_fits(rule, status, found, words)), None)
         kind: Kind = rule["as"] if rule else usual or _kind_of(status, retry_after)
+        if retry_after is None and kind in ("throttled", "quota"):
+            retry_after = reset_seconds(headers or {})
         if retry_after is None:
             retry_after = rule.get("retry_after_seconds") if rule else None
         if retry_after is None and kind == "quota":
@@ -246,26 +246,6 @@ def _kind_of(status: int, retry_after: float | None) -> Kind:
     if status in _BY_STATUS:
         return "throttled" if status == 503 and retry_after is not None else _BY_STATUS[status]
     return "server_transient" if status >= 500 else "validation"
-
-
-def parse_retry_after(value: str) -> float | None:
-    """Seconds of a Retry-After header (a number or a date), None when it is absent or garbage; a day at most."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = _seconds_until(value)
-    if seconds != seconds:
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _seconds_until(value: str) -> float:
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
-        return float("nan")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def page_failure(body: bytes, status: int, where: str) -> Failure:

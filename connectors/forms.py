@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from connectors import queries, services
 from connectors.models import Connection, System
+from connectors.retry_form import RetryForm, stored_values
 from connectors.sign_in_form import SignInForm
 from hub.accounts.models import Domain, User
 from hub.accounts.queries import domains_for
@@ -30,7 +31,7 @@ def check_slug(slug: str, *, taken: QuerySet[Any]) -> str:
     return slug
 
 
-class ConnectionForm(SignInForm):
+class ConnectionForm(SignInForm, RetryForm):
     """Sign-in together with name, system, domain and owner."""
 
     name = forms.CharField(max_length=120)
@@ -105,6 +106,7 @@ class ConnectionForm(SignInForm):
             "version": version_of(found),
             "failure_limit": found.failure_limit,
             **{field: limits.get(name) for field, name in LIMITS.items()},
+            **stored_values(found.retry),
         }
 
     def _suggested_values(self) -> dict[str, Any]:
@@ -166,6 +168,7 @@ class ConnectionForm(SignInForm):
         found.config = values["config"]
         found.time_zone, found.allowed_networks = values["time_zone"], values["allowed_networks"]
         found.failure_limit = data.get("failure_limit") or 10
+        found.retry = self.retry(found.retry)
         found.name, found.domain, found.owner = data["name"], data["domain"], data["owner"]
         if data.get("system"):
             found.system = data["system"]

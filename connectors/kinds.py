@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
 
-from connectors import circuits, secrets
+from connectors import circuits, retry_policy, secrets
 from connectors.models import Connection, Stream, System
 from connectors.problems import declaration_problems
 from connectors.services import RESERVED_SLUGS, protocol_of
@@ -36,6 +36,7 @@ class ConnectionKind(ModelKind):
 
     def extra_validate(self, document: Document) -> list[Problem]:
         problems = [Problem(f"secrets.{n}", s) for n, s in secrets.problems(document.get("secrets") or {})]
+        problems += retry_policy.problems(document.get("retry") or {})
         return reserved(document) + problems + declaration_problems(document)
 
     def normal(self, document: Document) -> Document:
@@ -49,6 +50,7 @@ class ConnectionKind(ModelKind):
         # The protocol follows from the declaration, so a document need not say it.
         rest = {name: value for name, value in document.items() if name != "secrets"}
         rest["protocol"] = protocol_of(document)
+        rest["retry"] = retry_policy.short(document.get("retry") or {})
         return super().normal({**rest, "secrets": {**shown, **kept}} if shown or kept else rest)
 
     def notes(self, document: Document) -> list[str]:
@@ -64,6 +66,7 @@ class ConnectionKind(ModelKind):
 
     def before_save(self, found: Connection, document: Document) -> None:
         found.protocol = protocol_of(document)
+        found.retry = retry_policy.short(found.retry or {})
         given = document.get("secrets") or {}
         stored, found.secrets = found.secrets, {**found.secrets, **secrets.resolve(given)}
         if found.pk and stored != found.secrets:
@@ -143,6 +146,7 @@ def register() -> None:
                 Attr("allowed_networks"),
                 Attr("is_paused"),
                 Attr("failure_limit"),
+                Attr("retry"),
             ],
             extra=["secrets"],
         )

@@ -62,6 +62,8 @@ class Connection(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     # Failures of the system itself, one after the other, after which it is left alone for a while.
     failure_limit = models.PositiveSmallIntegerField(default=10, validators=[MinValueValidator(1)])
+    # When a failed delivery is tried again, as far as it differs from connectors.retry_policy.
+    retry = models.JSONField(default=dict, blank=True)
     owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=10, choices=Status, default=Status.UNTESTED)
     status_detail = models.TextField(blank=True)

@@ -14,6 +14,7 @@ from django.db import connection as database
 from connectors import circuits, pace
 from connectors.limiter import NotNow, gap_seconds
 from connectors.models import Connection
+from connectors.retry_policy import policy_of
 
 # What another worker has learned is known here this much later.
 LOOK_SECONDS = 0.5
@@ -39,6 +40,7 @@ class Traffic:
     def __init__(self, connection: Connection, limits: Mapping[str, Any]) -> None:
         self.connection_id, self.name = connection.pk, connection.name
         self._gap = gap_seconds(limits)
+        self._longest_stop = policy_of(connection.retry).for_kind("busy").cap_seconds
         self._limit: int | None = limits.get("concurrency")
         self._lease = float(limits.get("timeout_seconds", 60.0)) + 30.0
         self._most = max(1, min(MOST_SLOTS, int(AHEAD_SECONDS / self._gap))) if self._gap else 0
@@ -126,7 +128,7 @@ class Traffic:
     def end(self, *, failed: str = "", busy_seconds: float | None = None) -> None:
         self._leave()
         if busy_seconds is not None:
-            self._ask(lambda: pace.stop(self.connection_id, busy_seconds))
+            self._ask(lambda: pace.stop(self.connection_id, min(busy_seconds, self._longest_stop)))
             self._look_at = 0.0
         elif failed:
             self._is_unclean = True

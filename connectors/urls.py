@@ -1,6 +1,6 @@
 from django.urls import path
 
-from connectors import search, stream_views, system_views, views, wizard
+from connectors import retry_views, search, stream_views, system_views, views, wizard
 from hub.common import home, nav
 from hub.common.home import Step
 from hub.common.lists import list_urls
@@ -12,6 +12,7 @@ urlpatterns = [
     *list_urls("connections/", views.connection_list, "connection_list"),
     path("connections/new/", wizard.connection_new, name="connection_new"),
     path("connections/new/slug/", wizard.connection_slug, name="connection_slug"),
+    path("connections/new/retries/", retry_views.retry_preview, name="retry_preview"),
     path("connections/declarations/", system_views.declarations, name="declarations"),
     *list_urls("connections/systems/", system_views.system_list, "system_list"),
     path("connections/systems/new/", system_views.system_new, name="system_new"),

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from connectors import gallery, queries, removal, services
 from connectors.models import Connection, System
+from connectors.retry_policy import policy_of
+from connectors.retry_preview import preview
 from connectors.standing import standing
 from hub.accounts.models import User
 from hub.common.display import duration
@@ -109,6 +111,7 @@ def connection_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "signed_in_as": queries.signed_in_as(found),
         "users": removal.users_of(found),
         "stored_secrets": sorted(found.secrets),
+        "retries": preview(policy_of(found.retry)),
     }
     return render_page(request, "connectors/connection_detail.html", context)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,14 @@ QUEUES = "read,deliver,process,monitor"
 
 
 @contextmanager
-def running_worker(log: Path, *, concurrency: int = 2) -> Iterator[int]:
-    """Yields the worker's pid once it takes work."""
+def running_worker(log: Path, *, concurrency: int = 2, program: Sequence[str] = ()) -> Iterator[int]:
+    """Yields the worker's pid once it takes work; `program` are Python's arguments for a worker of another kind."""
     database = settings.DATABASES["default"]
     url = f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}"
     env = {**os.environ, "DATABASE_URL": os.environ["DATABASE_URL"] if not database["HOST"].startswith("/") else url}
     command = [sys.executable, "-m", "celery", "-A", "hub", "worker", "-c", str(concurrency), "-Q", QUEUES]
     command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "-n", f"test{os.getpid()}@%h"]
+    command = [sys.executable, *program] if program else command
     with open(log, "wb") as output:
         process = spawn(command, env={**env, "HUB_DB_ROLE": "engine"}, log=output.fileno(), cwd=ROOT)
     try:
@@ -36,8 +37,10 @@ def running_worker(log: Path, *, concurrency: int = 2) -> Iterator[int]:
         kill_group(process)
 
 
-def eventually(check: Callable[[], object], explain: Callable[[], str] = lambda: "") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def eventually(
+    check: Callable[[], object], explain: Callable[[], str] = lambda: "", *, patience: float = PATIENCE_SECONDS
+) -> None:
+    deadline = time.monotonic() + patience
     while not check():
         assert time.monotonic() < deadline, explain()
         time.sleep(0.05)

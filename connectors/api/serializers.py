@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connectors import custody, problems, queries, services
+from connectors import custody, problems, queries, retry_policy, services
 from connectors.form_fields import check_time_zone
 from connectors.forms import check_slug
 from connectors.models import Connection, Stream, System
@@ -155,6 +155,9 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
     owner = serializers.SlugRelatedField(
         "email", queryset=User.objects.filter(is_active=True), allow_null=True, required=False
     )
+    retry = serializers.DictField(
+        required=False, help_text="When failed deliveries are tried again, as far as it differs from the usual."
+    )
     stored_secrets = serializers.SerializerMethodField(help_text="Names of the secrets that are set.")
     stream_count = serializers.IntegerField(read_only=True)
     signed_in_as = serializers.SerializerMethodField(help_text="The account's own name, as the last test told it.")
@@ -164,8 +167,8 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
         model = Connection
         fields = (
             "slug", "name", "system", "domain", "owner", "catalogue", "protocol", "config", "secrets", "stored_secrets",
-            "time_zone", "allowed_networks", "is_paused", "pause_reason", "paused_at", "failure_limit", "circuit", "status",
-            "status_detail", "signed_in_as", "checked_at", "check_steps", "stream_count", "created_at", "updated_at",
+            "time_zone", "allowed_networks", "is_paused", "pause_reason", "paused_at", "failure_limit", "retry", "circuit",
+            "status", "status_detail", "signed_in_as", "checked_at", "check_steps", "stream_count", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = (
             "is_paused", "pause_reason", "paused_at", "status", "status_detail", "checked_at", "check_steps",
@@ -183,6 +186,11 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
 
     def get_signed_in_as(self, found: Connection) -> str:
         return queries.signed_in_as(found)
+
+    def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:
+        if found := retry_policy.problems(value):
+            raise serializers.ValidationError([f"{problem.path}: {problem.sentence}" for problem in found])
+        return retry_policy.short(value)
 
     def validate_domain(self, domain: Domain | None) -> Domain | None:
         """Nothing is put where one may not edit; what belongs to the whole firm needs a role for all domains."""

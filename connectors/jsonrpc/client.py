@@ -106,4 +106,4 @@ class JsonRpcClient(ApiClient):
         facts = {"data": result, "status": answer.status, "headers": answer.headers}
         if not any(holds(condition, **facts) for condition in self._failed_when):
             return None
-        return self.classifier.judge(status=answer.status, data=result, where=answer.where)
+        return self.classifier.judge(status=answer.status, data=result, headers=answer.headers, where=answer.where)

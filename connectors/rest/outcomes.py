@@ -71,7 +71,9 @@ class Judge:
         if unmet is None:
             return None
         if "path" in unmet and get(reply.data, unmet["path"]) is not None:
-            failure = self.api.classifier.judge(status=reply.answer.status, data=reply.data, where=where)
+            failure = self.api.classifier.judge(
+                status=reply.answer.status, data=reply.data, headers=reply.answer.headers, where=where
+            )
             return write_error(failure, safe_to_repeat=True)
         return UnknownOutcome(f"The answer does not confirm the write ({unmet}).", where=where, code="UNCONFIRMED")
 
@@ -142,6 +144,7 @@ class BatchAnswer:
             failure = self.judge.api.classifier.judge(
                 status=status or 400,
                 data=result,
+                headers=self.reply.answer.headers,
                 where=self.reply.answer.where,
                 code=self.batch.get("code"),
                 message=self.batch.get("message"),

@@ -19,6 +19,9 @@ from hub.common.records import Operation, WriteItem, WriteOutcome
 
 _METHODS = {"create": "POST", "update": "PATCH", "upsert": "PATCH", "deactivate": "PATCH", "delete": "DELETE"}
 
+# What one record may be refused for, although the whole request was refused.
+_OF_ONE = ("validation", "duplicate", "permission")
+
 
 class Writer:
     """Writes items of one stream. `section` is the stream's declaration."""
@@ -170,7 +173,7 @@ class Writer:
             body=render(batch.get("json", "${items}"), scope),
             headers=_idempotency(operation, key),
         )
-        if reply.failure and reply.failure.kind in ("validation", "duplicate") and len(jobs) > 1:
+        if reply.failure and reply.failure.kind in _OF_ONE and len(jobs) > 1:
             # the system refused the request for the sake of one record: find it by halves
             middle = len(jobs) // 2
             return {**self._carry_out(jobs[:middle]), **self._carry_out(jobs[middle:])}

@@ -19,6 +19,8 @@ _AUTH = ("28P01", "28000", 1045, 1044)
 _TRANSIENT_NUMBERS = (1040, 1205, 1213, 2002, 2003, 2006, 2013)
 # Refused by the driver, which gives no code: a NUL character, a number that is too large.
 _DATA_ERRORS = (psycopg.DataError, pymysql.err.DataError)
+# A policy of the table refuses this row; without such a policy the same code means the whole table.
+_NO_RIGHT, _ROW_POLICY = "42501", "row-level security"
 _RECORD_NUMBERS = (1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 4025)
 
 
@@ -42,14 +44,16 @@ def as_hub_error(error: BaseException, where: str) -> HubError:
     what = f"The database says: {words}"
     if code in _AUTH or "password authentication failed" in words:
         return AuthError(what, where=where, fix="Correct user and password of the connection.")
-    if _is_record(code) or isinstance(getattr(error, "orig", None) or error, _DATA_ERRORS):
+    if _is_record(code, words) or isinstance(getattr(error, "orig", None) or error, _DATA_ERRORS):
         return RecordError(what, where=where, fix="Correct the value, or the mapping.", code="REFUSED_BY_TARGET")
     if _is_transient(code, error):
         return TransientError(what, where=where, fix="It is tried again.")
     return ConfigError(what, where=where, fix="Correct the stream, the mapping or the user's rights.", code="SQL")
 
 
-def _is_record(code: str | int) -> bool:
+def _is_record(code: str | int, words: str) -> bool:
+    if code == _NO_RIGHT:
+        return _ROW_POLICY in words
     return code in _RECORD_NUMBERS if isinstance(code, int) else code[:2] in _RECORD_CLASSES
 
 

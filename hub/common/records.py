@@ -15,13 +15,15 @@ Record = dict[str, Any]
 class BadRecord:
     """A record of a page that could not even be parsed; `position` counts from 0 within the page.
 
-    `external_id` is the record's id at its source (`joined_key`) where its key can still be read, else empty.
+    `external_id` is the record's id at its source (`joined_key`) where its key can still be read, else empty. `record` is
+    given for one that was parsed and must not be touched all the same.
     """
 
     position: int
     error: HubError
     raw: str = ""
     external_id: str = ""
+    record: Record | None = None
 
 
 def joined_key(parts: Sequence[str]) -> str:

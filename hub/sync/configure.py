@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from connectors.retry_policy import MOST_ATTEMPTS
 from governance.models import ContractVersion, Entity
 from governance.schemas import Field, fields_of
 from hub.common import facts
@@ -15,7 +16,6 @@ from hub.sync import scheduling
 from hub.sync.models import Schedule, Sync
 
 MAX_PAGE_SIZE = 10_000
-MAX_ATTEMPTS = 100
 RESERVED_SLUGS = ("new", "mapping", "standstill", "connection")
 CONDITION_TYPES = ("string", "boolean", "integer", "period")
 
@@ -51,8 +51,8 @@ def _order_problems(sync: Sync) -> Iterator[Problem]:
 def _number_problems(sync: Sync) -> Iterator[Problem]:
     if sync.page_size > MAX_PAGE_SIZE:
         yield "page_size", f"At most {MAX_PAGE_SIZE:,} records a page; a page is one transaction."
-    if not 1 <= sync.max_attempts <= MAX_ATTEMPTS:
-        yield "max_attempts", f"Between 1 and {MAX_ATTEMPTS}."
+    if sync.max_attempts is not None and not 1 <= sync.max_attempts <= MOST_ATTEMPTS:
+        yield "max_attempts", f"Between 1 and {MOST_ATTEMPTS}."
 
 
 def _condition_problems(sync: Sync) -> Iterator[Problem]:

@@ -39,6 +39,7 @@ def take_up_open_batches(work: OutboundRun) -> None:
     """Batches that were intended and never settled: harmless writes simply stay due, the others are in doubt."""
     for batch in Batch.objects.filter(sync_id=work.plan.sync.pk, status=Batch.Status.SENDING):
         with transaction.atomic(), plain_cursor() as cursor:
+            work.isolation.blame(cursor, batch.sent_ids or [])
             doubtful = _doubt(cursor, work, batch)
             counts = {"read": doubtful, "failed": doubtful} if doubtful else {}
             runs.fence(cursor, work.run, counts=counts, stage="recovering")

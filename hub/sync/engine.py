@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
@@ -38,6 +39,9 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
         worker = _worker(run)
         complete = worker.work(deadline=time.monotonic() + slice_seconds)
     except runs.LostLease:
+        return run
+    except (SoftTimeLimitExceeded, MemoryError):
+        runs.fall(run)
         return run
     except Exception as error:
         _give_up(run, runs.as_hub_error(error), worker)

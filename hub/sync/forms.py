@@ -50,7 +50,7 @@ class SyncForm(forms.ModelForm[Sync]):
             "mode": "Reading everything finds what an incremental source forgets to report.",
             "after": "Starts when that sync has finished, besides any schedule.",
             "page_size": "0 takes the connector's own. A page is one transaction.",
-            "max_attempts": "After so many tries a delivery becomes a dead letter.",
+            "max_attempts": "After so many tries a delivery becomes a dead letter. Left empty, the connection says how many.",
             "is_paused": "Nothing runs until somebody resumes it.",
         }
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection as database
 
-from connectors import circuits, registry
+from connectors import circuits, pace, registry
 from connectors.base import HARMLESS, Connector
 from connectors.limiter import NotNow, is_its_own
 from connectors.models import Circuit
 from hub.common.db import plain_cursor
 from hub.common.errors import AuthError, HubError, PermanentError, RecordError
 from hub.common.records import WriteOutcome
+from hub.sync import retry
 from hub.sync.models import Run
 from hub.sync.states import RunStatus
 
@@ -115,9 +116,18 @@ def put_back(run: Run, error: HubError, *, timings: Mapping[str, float]) -> bool
         found = circuits.look(connection_id) if _reports(run) else circuits.note_failure(connection_id, str(error))
         if not found.is_shut:
             return False
-    elif not isinstance(error, NotNow):
+    elif not isinstance(error, NotNow) and not _stop_for(run, error):
         return False
     _release(run, error, timings)
+    return True
+
+
+def _stop_for(run: Run, error: HubError) -> bool:
+    """Leave a system alone for as long as it asks; False when it does not ask."""
+    asked = getattr(error, "retry_after", None)
+    if asked is None:
+        return False
+    pace.stop(run.sync.stream.connection_id, retry.Ladder.of(run.sync).delay_seconds(1, error))
     return True
 
 
@@ -159,7 +169,7 @@ def weigh(
     down = next((error for error in errors if is_its_own(error)), None)
     found = _report(connection_id, connector, alive=alive, down=down)
     is_trial = found.trial_run_id == work.run.pk
-    at_their_end = not alive and any(p.due.attempts + 1 >= work.plan.sync.max_attempts for p in sending)
+    at_their_end = not alive and any(p.due.attempts + 1 >= work.ladder.attempts for p in sending)
     if down is not None and at_their_end and not is_trial and not found.is_shut:
         found = circuits.note_failure(connection_id, str(down), trip=True)
     excused = found.is_shut and not is_trial
@@ -192,9 +202,7 @@ def _is_excused(work: OutboundRun, parcel: Parcel, answer: WriteOutcome, *, excu
         return True
     if answer.status == "unsure" and work.safety_of(parcel.ref) not in HARMLESS:
         return False
-    is_busy = getattr(error, "retry_after", None) is not None
-    is_last = parcel.due.attempts + 1 >= work.plan.sync.max_attempts
-    return (excused and is_its_own(error)) or (is_busy and is_last)
+    return excused and is_its_own(error)
 
 
 def _kept(answer: WriteOutcome) -> WriteOutcome:

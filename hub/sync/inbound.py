@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.db import transaction
 from psycopg import errors as pg
@@ -23,6 +24,7 @@ from hub.sync.fetch import ahead
 from hub.sync.models import HeldRecord, Run, SyncState
 from hub.sync.page import PageTransaction
 from hub.sync.plan import SyncPlan
+from hub.sync.poison_in import Isolation
 from hub.sync.prepare import Prepared, prepare
 
 # A page that loses a race for a new key, or a deadlock, is prepared again; more often than this is no race.
@@ -44,6 +46,10 @@ class InboundRun:
     entity_ids: dict[str, int] = field(default_factory=dict)
     delivering: set[int] = field(default_factory=set)
     releasing: set[int] = field(default_factory=set)
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        return Isolation.of(self.run, self.plan)
 
     def work(self, *, deadline: float) -> bool:
         """Store pages until the source is read or `deadline` (monotonic seconds) has passed; True when complete."""
@@ -88,7 +94,8 @@ class InboundRun:
         """Pages from where the run stands, the next one being fetched while this one is stored."""
         cursor = None if self.is_full else self.run.cursor_from
         pages = connector.read(self.plan.stream, cursor=cursor, resume=self.run.resume)
-        return ahead(pages, timings=self.timings)
+        # a worker that falls while it fetches must not be blamed on the record in hand
+        return pages if self.isolation.is_wary else ahead(pages, timings=self.timings)
 
     def _retry_released(self) -> None:
         """Records whose parent has arrived go through the whole path again, before anything new is read."""
@@ -98,7 +105,8 @@ class InboundRun:
             if not tried:
                 return
             records = [body for _, body in tried]
-            self._page(Page(records, resume=self.run.resume, cursor=self.run.cursor_to), is_last=False)
+            page = Page(records, resume=self.run.resume, cursor=self.run.cursor_to)
+            self._page(page, is_last=False, is_again=True)
             with plain_cursor() as cursor:
                 held.settle_released(cursor, self.plan.sync.pk, [external_id for external_id, _ in tried])
 
@@ -112,7 +120,12 @@ class InboundRun:
                 return False
         return True
 
-    def _page(self, page: Page, *, is_last: bool, fed: Fed | None = None) -> None:
+    def _page(self, page: Page, *, is_last: bool, fed: Fed | None = None, is_again: bool = False) -> None:
+        """Take one page in, in parts where a worker fell over it; the last part moves the run on."""
+        for part in self.isolation.parts(page, is_again=is_again):
+            self._part(part.page, is_last=is_last and part.is_end, fed=fed if part.is_end else None)
+
+    def _part(self, page: Page, *, is_last: bool, fed: Fed | None) -> None:
         """Prepare and store one page; a page that lost a race is prepared again from what the winner left."""
         for attempt in range(1, STORE_ATTEMPTS + 1):
             started = time.perf_counter()

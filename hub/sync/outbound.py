@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -30,11 +31,12 @@ from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
-from hub.sync import doubt, gate, ledger, outbox, retry, runs
+from hub.sync import doubt, gate, ledger, outbox, poison, retry, runs
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.outbox import Due, Settlement
 from hub.sync.plan import SyncPlan, subscriber_of
+from hub.sync.poison_out import Isolation
 from hub.sync.states import COUNTER, DeliveryState, Outcome
 
 BATCH = 500
@@ -74,6 +76,14 @@ class OutboundRun:
     # The last record of this pass; behind the last one that is due, the next pass begins.
     passed: int = 0
 
+    @cached_property
+    def isolation(self) -> Isolation:
+        return Isolation.of(self.run)
+
+    @cached_property
+    def ladder(self) -> retry.Ladder:
+        return retry.Ladder.of(self.plan.sync)
+
     def work(self, *, deadline: float) -> bool:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
         started = time.perf_counter()
@@ -108,12 +118,16 @@ class OutboundRun:
 
     # Intent ------------------------------------------------------------------------------------------------
     def _parcels(self, limit: int) -> list[Parcel]:
+        limit = self.isolation.limit(limit)
         due = self._due(limit)
         if not due and self.passed:
             self.passed = 0
             due = self._due(limit)
+        due = self.isolation.pick(due)
         if due:
             self.passed = due[-1].record_id
+        if due and self.isolation.is_convicted(due[0]):
+            return [Parcel(due[0], due[0].target_ref, error=poison.set_aside_out())]
         return self.pack(due)
 
     def pack(self, due: Sequence[Due]) -> list[Parcel]:
@@ -200,6 +214,7 @@ class OutboundRun:
             join_by_key(cursor)
             at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
             outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
+            self.isolation.absolve(cursor, [parcel.due for parcel in parcels])
             known = {p.due.record_id for p in parcels if p.ref is not None}
             self._link(cursor, [(s, e) for s, e in settled if s.state == DeliveryState.DELIVERED], known, batch_id)
             ledger.write(
@@ -235,13 +250,13 @@ class OutboundRun:
         )
         settlement = Settlement(due.record_id, due.version, DeliveryState.DELIVERED)
         if parcel.error is not None:
-            self._fail(settlement, entry, parcel.error)
+            self._fail(settlement, entry, due, parcel.error)
         elif parcel.is_unwanted:
             settlement.state = DeliveryState.DISCARDED
         elif parcel.is_unchanged:
             settlement.hash, settlement.target_ref = parcel.hash, parcel.ref if parcel.ref != due.key else None
         elif answer is None:
-            self._fail(settlement, entry, UnknownOutcome("The target's answer leaves this record out."))
+            self._fail(settlement, entry, due, UnknownOutcome("The target's answer leaves this record out."))
         else:
             self._answered(settlement, entry, parcel, answer)
         return settlement, entry
@@ -256,17 +271,20 @@ class OutboundRun:
             entry.outcome = names[answer.status]
             return
         missing = "The target reported success without saying which record it wrote."
-        self._fail(settlement, entry, answer.error or UnknownOutcome(missing), unsure=answer.status != "failed")
+        error = answer.error or UnknownOutcome(missing)
+        self._fail(settlement, entry, parcel.due, error, unsure=answer.status != "failed")
 
-    def _fail(self, settlement: Settlement, entry: Entry, error: HubError, *, unsure: bool = False) -> None:
+    def _fail(self, settlement: Settlement, entry: Entry, due: Due, error: HubError, *, unsure: bool = False) -> None:
         settlement.error_code = entry.error_code = error.code
-        settlement.error_detail = entry.error_detail = str(error)
         settlement.attempts = entry.attempt
-        settlement.state, entry.outcome = self._verdict(error, entry.attempt, unsure, self.safety_of(entry.target_ref))
+        over = self.ladder.why_given_up(entry.attempt, error, due.failing_seconds)
+        settlement.state, entry.outcome = self._verdict(error, over, unsure, self.safety_of(entry.target_ref))
+        is_over = settlement.state == DeliveryState.DEAD and not isinstance(error, PermanentError | ConfigError)
+        settlement.error_detail = entry.error_detail = f"{error} {over}" if is_over else str(error)
         if settlement.state == DeliveryState.UNSURE:
             settlement.retry_seconds = self.asked_in(self.safety_of(entry.target_ref))
         if settlement.state == DeliveryState.PENDING:
-            settlement.retry_seconds = retry.delay_seconds(entry.attempt, error)
+            settlement.retry_seconds = self.ladder.delay_seconds(entry.attempt, error)
             settlement.attempts = entry.attempt if retry.burns_attempt(error) else entry.attempt - 1
         if isinstance(error, MissingReference):
             settlement.missing_key = error.key
@@ -280,7 +298,7 @@ class OutboundRun:
         """Seconds until the target is asked what became of a doubtful write; None where only a person can look."""
         return self.settle_seconds if safety == "C" else None
 
-    def _verdict(self, error: HubError, attempt: int, unsure: bool, safety: str) -> tuple[DeliveryState, Outcome]:
+    def _verdict(self, error: HubError, over: str, unsure: bool, safety: str) -> tuple[DeliveryState, Outcome]:
         """What the engine does next, by the error's class and the target's write safety."""
         if isinstance(error, MissingReference):
             return DeliveryState.WAITING, Outcome.WAITING
@@ -289,7 +307,7 @@ class OutboundRun:
         doubtful = unsure or isinstance(error, UnknownOutcome)
         if doubtful and safety not in HARMLESS:
             return DeliveryState.UNSURE, Outcome.UNSURE
-        if isinstance(error, PermanentError | ConfigError) or attempt >= self.plan.sync.max_attempts:
+        if isinstance(error, PermanentError | ConfigError) or over:
             return DeliveryState.DEAD, Outcome.DEAD
         return DeliveryState.PENDING, Outcome.RETRYING
 

@@ -33,6 +33,7 @@ class Due(NamedTuple):
     amount: str | None
     currency: str | None
     provenance_id: int
+    failing_seconds: float | None = None  # since its first failure
 
 
 # When a delivery is due that waits for a person. PostgreSQL's own infinity cannot be read as a date.
@@ -92,7 +93,7 @@ def enqueue_changed(
             " select %s, u.id, u.version, u.cause, now(), 1, 0"
             " from unnest(%s::bigint[], %s::int[], %s::bigint[]) u(id, version, cause)"
             " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
-            " next_at = case when d.state = %s then d.next_at else now() end, attempts = 0,"
+            " next_at = case when d.state = %s then d.next_at else now() end, attempts = 0, failing_since = null,"
             " state = case when d.state = %s then d.state else excluded.state end",
             [
                 subscriber.sync_id,
@@ -136,7 +137,8 @@ def due(
     rows = cursor.execute(
         "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id,"
         " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
-        " d.delivered_hash, c.amount::text, c.currency, c.provenance_id"
+        " d.delivered_hash, c.amount::text, c.currency, c.provenance_id,"
+        " extract(epoch from now() - d.failing_since)::float8"
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() and d.record_id > %s"
         " order by d.record_id limit %s",
@@ -172,8 +174,8 @@ def _deliver(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
     cursor.execute(
         "update sync_delivery d set state = case when d.version = s.version then %s else %s end,"
         " target_ref = coalesce(s.target_ref, d.target_ref), delivered_version = s.version,"
-        " delivered_hash = coalesce(s.hash, d.delivered_hash), attempts = 0, next_at = now(), missing_entity_id = null,"
-        " missing_key = null, error_code = null, error_detail = null"
+        " delivered_hash = coalesce(s.hash, d.delivered_hash), attempts = 0, failing_since = null, next_at = now(),"
+        " missing_entity_id = null, missing_key = null, error_code = null, error_detail = null"
         " from settled_delivery s where d.sync_id = %s and d.record_id = s.record_id",
         [int(DeliveryState.DELIVERED), int(DeliveryState.PENDING), sync_id],
     )
@@ -186,6 +188,7 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
         "update sync_delivery d set"
         " state = u.state, attempts = u.attempts,"
         " next_at = coalesce(now() + make_interval(secs => u.retry_seconds), %(never)s),"
+        " failing_since = case when u.state = any(%(failing)s) then coalesce(d.failing_since, now()) end,"
         " missing_entity_id = u.missing_entity_id, missing_key = u.missing_key,"
         " error_code = u.error_code, error_detail = u.error_detail"
         " from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(attempts)s::smallint[], %(retries)s::float8[],"
@@ -195,6 +198,7 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
         {
             "sync": sync_id,
             "never": NEVER,
+            "failing": [int(DeliveryState.PENDING), int(DeliveryState.DEAD)],
             "ids": [s.record_id for s in rows],
             "states": [int(s.state) for s in rows],
             "attempts": [s.attempts for s in rows],

@@ -78,8 +78,8 @@ def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] 
 
 
 def _set_aside(broken: BadRecord, page: Prepared) -> None:
-    """A record that could not be read stands behind the others of its page, as text."""
-    record = {RAW: without_nul(broken.raw)[:RAW_LIMIT]}
+    """A record that could not be read stands behind the others of its page, as text where it could not be parsed."""
+    record = broken.record or {RAW: without_nul(broken.raw)[:RAW_LIMIT]}
     found = broken.external_id or f"#{broken.position}"
     page.problems.append(Problem(len(page.raws), record, found, broken.error))
     page.raws.append(json_bytes(record))

@@ -26,14 +26,11 @@ def subscribe() -> None:
 
 
 def _circuit_closed(*, connection: Connection, **_: Any) -> None:
-    """Retries that the outage had put off are due now: the reason for waiting is gone."""
+    """Retries that the outage had put off are due now: the reason for waiting is gone. The outage made no delivery old."""
     syncs = _syncs_of(connection)
-    Delivery.objects.filter(
-        sync_id__in=list(syncs.values_list("pk", flat=True)),
-        state=DeliveryState.PENDING,
-        attempts__gt=0,
-        next_at__gt=Now(),
-    ).update(next_at=Now())
+    waiting = Delivery.objects.filter(sync_id__in=list(syncs.values_list("pk", flat=True)), state=DeliveryState.PENDING)
+    waiting.filter(failing_since__isnull=False).update(failing_since=None)
+    waiting.filter(attempts__gt=0, next_at__gt=Now()).update(next_at=Now())
     wake(syncs)
 
 

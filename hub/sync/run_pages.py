@@ -20,6 +20,7 @@ STAGES = {
     "storing": "Storing records from",
     "delivering": "Delivering to",
     "recovering": "Settling what a lost worker left at",
+    "one by one": "Looking, one by one, for the record over which a worker fell:",
 }
 
 

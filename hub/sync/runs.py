@@ -68,8 +68,9 @@ def claim(run_id: int) -> Run | None:
         "sync__mapping__entity", "sync__mapping__stream__connection__system", "mapping_version", "contract_version"
     ).get(pk=run_id)
     if run.claims > MAX_CLAIMS:
-        text = f"The run crashed {MAX_CLAIMS} times at page {run.page_no} without storing it."
-        finish(run, error=ConfigError(text, fix="Look at that page's records, then run again.", code="CRASHED"))
+        text = f"The worker fell {MAX_CLAIMS} times at page {run.page_no} before it had any record in hand."
+        fix = "Look at what the system answers there, and at the memory of the machine, then run again."
+        finish(run, error=ConfigError(text, fix=fix, code="CRASHED"))
         return None
     return run
 
@@ -104,6 +105,11 @@ def release(run: Run, *, timings: Mapping[str, float]) -> None:
     """Give the lease back without finishing: the next message or sweep goes on from the last stored page."""
     spent = run.timings_with(timings)
     Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None, claims=0, timings=spent)
+
+
+def fall(run: Run) -> None:
+    """End a slice as if its worker had been killed: who claims the run next finds out what the worker had in hand."""
+    Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None)
 
 
 def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None) -> RunStatus:

@@ -114,6 +114,7 @@ def retry_deliveries(rows: QuerySet[Delivery], *, by: Any) -> int:
     number = again.update(
         state=DeliveryState.PENDING,
         attempts=0,
+        failing_since=None,
         next_at=Now(),
         missing_entity_id=None,
         missing_key=None,
@@ -155,6 +156,7 @@ def confirm_delivery(*, delivery: Delivery, ref: str, by: Any) -> bool:
             target_ref=ref,
             delivered_version=sent,
             attempts=0,
+            failing_since=None,
             next_at=Now(),
             error_code=None,
             error_detail=None,
@@ -177,7 +179,14 @@ def resend_unsure(*, delivery: Delivery, by: Any) -> bool:
     updated = (
         _this(delivery)
         .filter(state=DeliveryState.UNSURE)
-        .update(state=DeliveryState.PENDING, attempts=0, next_at=Now(), error_code=None, error_detail=None)
+        .update(
+            state=DeliveryState.PENDING,
+            attempts=0,
+            failing_since=None,
+            next_at=Now(),
+            error_code=None,
+            error_detail=None,
+        )
     )
     if updated:
         engine.start_all([delivery.sync_id], trigger=Run.Trigger.CHANGE)

@@ -41,8 +41,8 @@ class Target:
             return []
         with self._lock:
             self.times.append(time.monotonic())
-            if self.fault:
-                return self.fault(request)
+            if self.fault and (answer := self.fault(request)):
+                return answer
             key = request.path.rpartition("/")[2]
             self.rows[key] = request.json
         return {"id": key}
@@ -108,6 +108,26 @@ def test_refused_credentials_cost_a_few_requests_and_no_delivery(firm, target):
     services.check_connection(erp)
     deliver(firm)
     assert len(target.rows) == RECORDS
+
+
+def test_a_record_that_is_forbidden_is_refused_by_itself_and_the_others_pass(firm, target):
+    forbidden = "/jobs/P-0007"
+    target.fault = lambda request: Answer({"error": "not yours"}, 403) if request.path == forbidden else None
+    deliver(firm)
+    dead = Delivery.objects.get(state=DeliveryState.DEAD)
+    assert (dead.record.key, dead.error_code) == ("P-0007", "PERMISSION")
+    assert len(target.rows) == RECORDS - 1
+    assert circuits.look(erp_of(firm).pk).state == "closed"
+
+
+def test_a_403_that_the_declaration_calls_a_refused_sign_in_pauses_and_costs_no_delivery(firm, target):
+    erp = erp_of(firm)
+    erp.config["declaration"]["errors"] = {"code": "error", "rules": [{"code": "REVOKED", "as": "auth_denied"}]}
+    erp.save()
+    target.fault = lambda request: Answer({"error": "REVOKED"}, 403)
+    deliver(firm)
+    assert circuits.look(erp.pk).state == "paused_auth"
+    assert set(Delivery.objects.values_list("state", "attempts")) == {(DeliveryState.PENDING, 0)}
 
 
 def test_a_retry_after_stops_everybody_and_burns_nothing(firm, target):

@@ -93,8 +93,8 @@ class DeliverySerializer(_Told):
     class Meta:
         model = Delivery
         fields = (
-            "id", "sync", "key", "state", "version", "delivered_version", "attempts", "next_at", "target_ref",
-            "missing_key", "error_code", "error", "amount", "currency",
+            "id", "sync", "key", "state", "version", "delivered_version", "attempts", "failing_since", "next_at",
+            "target_ref", "missing_key", "error_code", "error", "amount", "currency",
         )  # fmt: skip
 
     def get_id(self, delivery: Delivery) -> str:

@@ -1,5 +1,6 @@
 from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.ledger import Batch, Transaction
+from hub.sync.models.poison import Suspect
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Schedule",
     "ScheduleSlot",
     "Standstill",
+    "Suspect",
     "Sync",
     "SyncState",
     "Transaction",

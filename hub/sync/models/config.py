@@ -27,7 +27,8 @@ class Sync(models.Model):
     page_size = models.PositiveIntegerField(
         default=0, help_text="Records a page or batch; 0 takes the connector's own."
     )
-    max_attempts = models.PositiveSmallIntegerField(default=8)
+    # Out only, in place of what the connection's retry policy says; empty = as the connection says.
+    max_attempts = models.PositiveSmallIntegerField(null=True, blank=True)
     is_paused = models.BooleanField(default=False)
     pause_reason = models.CharField(max_length=500, blank=True)
     paused_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

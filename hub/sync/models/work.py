@@ -42,7 +42,7 @@ class Run(models.Model):
     heartbeat_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     epoch = models.IntegerField(default=0)
-    # Claims since the last page that was stored; a run that only ever crashes is given up.
+    # Claims since the last thing that was stored; more than one tells that the worker before has fallen.
     claims = models.SmallIntegerField(default=0)
     stage = models.CharField(max_length=40, blank=True)
     page_no = models.IntegerField(default=0)
@@ -122,6 +122,8 @@ class Delivery(models.Model):
     state = models.SmallIntegerField(choices=DeliveryState, db_default=1)
     next_at = models.DateTimeField()
     attempts = models.SmallIntegerField(db_default=0)
+    # Since when this version fails; its age ends there where the connection's retry policy says.
+    failing_since = models.DateTimeField(null=True)
     # The inbound transaction that asked for this delivery: the correlation id of its ledger rows.
     cause_id = models.BigIntegerField(null=True)
     target_ref = models.TextField(null=True)

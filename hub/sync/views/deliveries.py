@@ -17,9 +17,10 @@ from hub.common.filters import FilterBar, Select
 from hub.common.htmx import redirect_to, safe_next
 from hub.common.lists import paginate
 from hub.common.permissions import requires
-from hub.sync import ledger_search, payloads, queries, totals, trouble
+from hub.sync import ledger_search, payloads, poison, queries, totals, trouble
 from hub.sync.keys import DeliveryKey
 from hub.sync.models import Delivery, Sync, Transaction
+from hub.sync.retry import Ladder
 from hub.sync.states import DeliveryState
 from hub.sync.views.common import find_delivery, may_in, me, tell
 
@@ -31,6 +32,7 @@ COLUMNS = [
     ),
     Column("version", "Version"),
     Column("attempts", "Attempts"),
+    Column("failing_since", "Failing since (UTC)"),
     Column("acts_at", "Next attempt (UTC)"),
     Column("target_ref", "Target id"),
     Column("error_code", "Error code"),
@@ -110,6 +112,7 @@ def delivery_detail(request: HttpRequest, key: DeliveryKey) -> HttpResponse:
     delivery = find_delivery(request, key, "ledger.view")
     rows = Transaction.objects.filter(record_id=delivery.record_id, sync_id=delivery.sync_id).order_by("-pk")
     secret = payloads.secret_by_sync([delivery.sync])[delivery.sync_id]
+    ladder = Ladder.of(delivery.sync)
     context = {
         "delivery": delivery,
         "sync": delivery.sync,
@@ -119,6 +122,10 @@ def delivery_detail(request: HttpRequest, key: DeliveryKey) -> HttpResponse:
         "is_open": delivery.state in trouble.STOPPED
         or (delivery.state == DeliveryState.PENDING and delivery.attempts > 0),
         "missing": totals.entity_name(delivery.missing_entity_id),
+        "ladder": ladder,
+        "ends_at": ladder.ends_at(delivery),
+        "is_dead": delivery.state == DeliveryState.DEAD,
+        "crashes": poison.crashes_of(delivery),
         "can_replay": may_in(request, "ledger.replay", delivery.sync),
     }
     return render(request, "sync/delivery_detail.html", context)

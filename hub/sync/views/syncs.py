@@ -22,6 +22,7 @@ from hub.common.permissions import requires
 from hub.sync import history, payloads, queries, services
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, SyncState
 from hub.sync.queries import SyncRow
+from hub.sync.retry import Ladder
 from hub.sync.states import RunStatus
 from hub.sync.trouble import IN_TROUBLE
 from hub.sync.views.common import find_sync, may_in, me, tell
@@ -146,6 +147,7 @@ def sync_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "state": SyncState.objects.filter(sync=sync).first(),
         "runs": sync.runs.select_related("requested_by").order_by("-pk")[:5],
         "due": queries.due_count(sync.pk) if sync.direction == "out" else None,
+        "ladder": Ladder.of(sync),
         "followers": sync.followers.order_by("name"),
     }
     return render(request, "sync/sync_detail.html", context)

@@ -357,6 +357,19 @@ def test_a_batch_has_an_outcome_for_each_item(system, server):
     assert len(system.rows) == 7
 
 
+def test_a_batch_that_is_refused_for_one_forbidden_record_lets_the_others_through(system, server):
+    def no_secrets(request: Request) -> Any:
+        names = [record["name"] for record in (request.json or {}).get("records", ())]
+        return Answer({"error": {"message": "not yours"}}, 403) if "secret" in names else None
+
+    system.fault = no_secrets
+    batch = {**BATCH, "max": 8}
+    items = [customer(f"K{number}", "secret" if number == 4 else "ok") for number in range(8)]
+    outcomes = connect(server, {"upsert": {"safety": "B", "batch": batch}}).write(ITEMS, items)
+    assert [outcome.key for outcome in outcomes if outcome.status == "failed"] == ["K4"]
+    assert (outcomes[4].error.code, isinstance(outcomes[4].error, AuthError)) == ("PERMISSION", False)
+
+
 def test_results_may_be_matched_by_key_and_what_is_missing_is_unsure(system, server):
     batch = {**BATCH, "match": "key", "key": "code", "max": 10}
 
@@ -420,7 +433,7 @@ def test_in_an_atomic_batch_one_failure_undoes_all():
 
 def test_a_batch_that_is_refused_for_one_record_is_split_until_it_is_found(server, system):
     def refuse_whole(request: Request) -> Answer | None:
-        names = [record["name"] for record in request.json["records"]]
+        names = [record["name"] for record in (request.json or {}).get("records", ())]
         return Answer({"error": {"message": "malformed"}}, 400) if "bad" in names else None
 
     system.fault = refuse_whole

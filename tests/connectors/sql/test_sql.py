@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.errors import InsufficientPrivilege
 
+from connectors.sql.failures import as_hub_error
 from hub.common.errors import ConfigError, RecordError
 from hub.common.records import StreamSpec, WriteItem
 
@@ -210,3 +212,14 @@ def test_rows_of_several_shapes_go_together_by_shape(projects, open_sql):
     bodies = [{"code": f"P{n}", "name": "x", **({"note": "n"} if n % 2 else {})} for n in range(120)]
     assert {outcome.status for outcome in open_sql().write(STREAM, items(*bodies))} == {"created"}
     assert projects.execute("select count(*), count(note) from projects").fetchone() == (120, 60)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ('new row violates row-level security policy for table "jobs"', RecordError),
+        ("permission denied for table jobs", ConfigError),
+    ],
+)
+def test_a_policy_refuses_a_row_and_a_missing_right_the_table(words, kind):
+    assert type(as_hub_error(InsufficientPrivilege(words), "jobs")) is kind
