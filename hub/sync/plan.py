@@ -15,6 +15,7 @@ from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
 from hub.common.times import business_today
 from hub.sync.models import Run, Sync
+from hub.sync.removals.marks import Mark
 from mappings.compile import Mapper, ValueMapData, compile_mapping
 from mappings.models import MappingVersion
 from mappings.paths import parse_path
@@ -70,6 +71,7 @@ class SyncPlan:
     # Nothing of the stream and nothing of the entity was here when the run began: look-ups would find nothing. Should
     # something have come meanwhile, the unique indexes say so, and the page is prepared again with look-ups.
     is_first_load: bool = False
+    mark: Mark = field(default_factory=Mark)  # how a record says that it is gone
     may_hold: bool = True  # whether any record of the sync is held, so that passing ones need to be looked up there
 
     @property
@@ -110,6 +112,7 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         salt=_salt(version, contract_version, maps),
         subscribers=_subscribers(entity, stream.pk) if sync.direction == "in" else (),
         rules=parsed,
+        mark=Mark(sync.deleted_path, sync.deleted_values),
         echoing=_echoing(sync, parsed, contract) if sync.direction == "out" else frozenset(),
     )
 

@@ -50,7 +50,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Prepared:
-    """A page sorted into what is new, what is known, what is unchanged and what may not pass; the sum is `read`."""
+    """A page sorted into what is new, what is known, what is unchanged, what may not pass, what is gone: in all `read`."""
 
     read: int
     new: list[Item] = field(default_factory=list)
@@ -60,15 +60,22 @@ class Prepared:
     repeated: int = 0  # the same record twice in one page: the last one counts
     raws: list[bytes] = field(default_factory=list)  # every record of the page as JSON, by position
     problems: list[Problem] = field(default_factory=list)
+    gone: list[Item] = field(default_factory=list)  # told by the source that they are
 
 
-def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] = ()) -> Prepared:
-    """Sort one page. Record errors become problems; anything else is raised and stops the run."""
+def prepare(
+    plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] = (), gone: Sequence[Record] = ()
+) -> Prepared:
+    """Sort one page. Record errors become problems; anything else is raised and stops the run.
+
+    `gone` are records of which something beside them says that they are gone at the source.
+    """
     page = Prepared(read=len(records))
     page.raws = [json_bytes(record) for record in records]
     for broken in bad:
         _set_aside(broken, page)
-    items = _identified(plan, records, page)
+    _set_gone(plan, gone, page)
+    items = _part_gone(plan, _identified(plan, records, page), page)
     _hash(plan, items, page)
     todo = _skip_unchanged(plan, items, page)
     mapped = _map(plan, _keep_contract(plan, todo, page), page)
@@ -84,6 +91,21 @@ def _set_aside(broken: BadRecord, page: Prepared) -> None:
     page.problems.append(Problem(len(page.raws), record, found, broken.error))
     page.raws.append(json_bytes(record))
     page.read += 1
+
+
+def _set_gone(plan: SyncPlan, records: Sequence[Record], page: Prepared) -> None:
+    for record in records:
+        page.gone.append(Item(len(page.raws), record, external_id(record, plan.stream.key)))
+        page.raws.append(json_bytes(record))
+        page.read += 1
+
+
+def _part_gone(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    """What says of itself that it is gone need not keep the contract."""
+    if not plan.mark.path:
+        return items
+    page.gone += [item for item in items if plan.mark.is_on(item.record)]
+    return [item for item in items if not plan.mark.is_on(item.record)]
 
 
 def external_id(record: Record, key: Sequence[str]) -> str:

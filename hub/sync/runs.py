@@ -106,16 +106,22 @@ def release(run: Run, *, timings: Mapping[str, float]) -> None:
     Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None, claims=0, timings=spent)
 
 
-def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None) -> RunStatus:
-    """End the run with its status. The account must add up, or the run has failed whatever else happened."""
+def finish(
+    run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None, doubt: HubError | None = None
+) -> RunStatus:
+    """End the run with its status. The account must add up, or the run has failed whatever else happened.
+
+    With a `doubt` a run that went through is suspect.
+    """
     run.refresh_from_db(fields=[*COUNTERS, "status", "epoch"] if error else [*COUNTERS])
     if not error and run.read != sum(run.counts[name] for name in COUNTERS if name != "read"):
         error = ConfigError(
             f"The account does not add up: {run.counts}.", code="ACCOUNT", fix="Report this with the run id."
         )
-    run.status = _status(run, error)
-    run.error_code = error.code if error else ""
-    run.error = str(error) if error else ""
+    run.status = RunStatus.SUSPECT if doubt and not error else _status(run, error)
+    said = error or doubt
+    run.error_code = said.code if said else ""
+    run.error = str(said) if said else ""
     if timings is not None:
         run.timings = run.timings_with(timings)
     updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
