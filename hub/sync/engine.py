@@ -15,6 +15,7 @@ from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
 from hub.sync.plan import SyncPlan, load_plan
+from hub.sync.removals import removal
 from hub.sync.states import ACTIVE, WENT_THROUGH, DeliveryState
 
 # A worker gives other runs a turn after this long; the run goes on from its last page.
@@ -113,6 +114,8 @@ def _hand_on(run: Run, worker: Worker) -> None:
     if run.status in WENT_THROUGH:
         followers = run.sync.followers.values_list("pk", flat=True)
         start_all(list(followers), trigger=Run.Trigger.AFTER)
+    if run.sync.direction == "in" and removal.has_confirmed(run.sync_id):
+        start(run.sync, trigger=Run.Trigger.REMOVAL)
     if run.sync.direction == "out" and has_due(run.sync_id):
         start_all([run.sync_id], trigger=Run.Trigger.CHANGE)
 

@@ -258,7 +258,7 @@ class OutboundRun:
             settlement.target_ref = answer.ref if answer.ref != entry.key else None
             settlement.hash = parcel.hash
             names = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "unchanged": Outcome.UNCHANGED}
-            entry.outcome = telling.OUTCOMES.get(parcel.removal, names[answer.status])
+            entry.outcome = telling.outcome(parcel, names[answer.status])
             return
         missing = "The target reported success without saying which record it wrote."
         self._fail(settlement, entry, answer.error or UnknownOutcome(missing), unsure=answer.status != "failed")

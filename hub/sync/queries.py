@@ -53,6 +53,7 @@ def runs_for(user: User, permission: str) -> QuerySet[Run]:
         "mapping_version",
         "contract_version__contract",
         "requested_by",
+        "crawl",
     )
     return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
 

@@ -118,7 +118,7 @@ def finish(
         error = ConfigError(
             f"The account does not add up: {run.counts}.", code="ACCOUNT", fix="Report this with the run id."
         )
-    run.status = RunStatus.SUSPECT if doubt and not error else _status(run, error)
+    run.status = _status(run, error, doubt)
     said = error or doubt
     run.error_code = said.code if said else ""
     run.error = str(said) if said else ""
@@ -139,9 +139,14 @@ def finish(
     return RunStatus(run.status)
 
 
-def _status(run: Run, error: HubError | None) -> RunStatus:
+def _status(run: Run, error: HubError | None, doubt: HubError | None) -> RunStatus:
     if error:
         return RunStatus.FAILED
+    return RunStatus.SUSPECT if doubt else judged(run)
+
+
+def judged(run: Run) -> RunStatus:
+    """The status of a run that went through, by what did not pass."""
     troubled = run.rejected or run.failed
     return RunStatus.COMPLETED_WITH_ERRORS if troubled else RunStatus.SUCCEEDED
 

@@ -54,7 +54,8 @@ def of_removals(crawl: Crawl, limits: RemovalSettings, *, is_same_source: bool) 
         return
     if not crawl.read:
         yield Doubt("ZERO_RECORDS", f"The source showed no record; the hub knows {crawl.known:,}.")
-    elif not crawl.first_passed:
+        return
+    if not crawl.first_passed:
         yield Doubt("FIRST_PAGE", "No record of the first page keeps the contract, so the crawl proves nothing.")
     if crawl.nameless:
         yield Doubt(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from hub.common.db import join_by_key, plain_cursor
@@ -42,8 +42,17 @@ def conclude(work: InboundRun, deadline: float) -> bool:
 
 def carry_out_confirmed(work: InboundRun, deadline: float) -> bool:
     """What a person has confirmed goes before anything is read; False when the time was up before all was taken."""
-    waiting = Crawl.objects.filter(run__sync=work.run.sync_id, confirmed_at__isnull=False, finished_at__isnull=True)
-    return all(_take(work, crawl, deadline) for crawl in waiting.filter(missing__gt=0).order_by("pk"))
+    return all(_take(work, crawl, deadline) for crawl in _confirmed(work.run.sync_id))
+
+
+def has_confirmed(sync_id: int) -> bool:
+    """Whether a person has confirmed what no run has carried out yet."""
+    return _confirmed(sync_id).exists()
+
+
+def _confirmed(sync_id: int) -> QuerySet[Crawl]:
+    rows = Crawl.objects.filter(run__sync=sync_id, confirmed_at__isnull=False, finished_at__isnull=True, missing__gt=0)
+    return rows.order_by("pk")
 
 
 def as_error(crawl: Crawl, *, where: str) -> HubError | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hub.sync.outbound import Parcel
 
 OnRemoval = Sync.OnRemoval
-OUTCOMES = {
+OUTCOMES: dict[str, Outcome] = {
     OnRemoval.DEACTIVATE: Outcome.DEACTIVATED,
     OnRemoval.DELETE: Outcome.REMOVED,
     OnRemoval.CLOSE: Outcome.CLOSED,
@@ -69,6 +69,11 @@ def operation(parcel: Parcel, usual: Operation) -> Operation:
     if parcel.removal == OnRemoval.DELETE:
         return "delete"
     return "deactivate" if parcel.removal == OnRemoval.DEACTIVATE else usual
+
+
+def outcome(parcel: Parcel, usual: Outcome) -> Outcome:
+    """What the ledger says of a delivery that the target took."""
+    return OUTCOMES.get(parcel.removal, usual)
 
 
 def believed(parcels: Sequence[Parcel], answers: dict[int, WriteOutcome]) -> dict[int, WriteOutcome]:
