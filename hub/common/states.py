@@ -129,6 +129,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "superseded": "Superseded",
         "closed": "Closed",
         "removed": "Removed",
+        "merged": "Merged",
         "deactivated": "Deactivated",
         "ignored": "Ignored",
         "none": "No run",

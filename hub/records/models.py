@@ -78,6 +78,13 @@ class Crosswalk(models.Model):
     gone_at = models.DateTimeField(null=True)
     # The hub made it at the stream; that it is there is no reason for the record to live.
     is_ours = models.BooleanField(db_default=False)
+    # The merge (hub.sync) that made it lead to another record than its own; what comes under it is not taken in.
+    merge_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["merge_id"], condition=models.Q(merge_id__isnull=False), name="crosswalk_merged"),
+        ]
 
 
 class Reveal(models.Model):

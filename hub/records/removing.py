@@ -34,7 +34,10 @@ def mark_gone(
 
     Their canonical rows are locked first, in the order of their ids.
     """
-    where = "x.stream_id = %s and x.external_id = any(%s::text[]) and x.gone_at is null and x.batch_id < %s"
+    where = (
+        "x.stream_id = %s and x.external_id = any(%s::text[]) and x.gone_at is null and x.merge_id is null"
+        " and x.batch_id < %s"
+    )
     values = [stream_id, texts(external_ids), before_batch]
     cursor.execute(
         "select c.id from records_canonicalrecord c where c.id in"
@@ -57,7 +60,7 @@ def delete_lifeless(
         "update records_canonicalrecord c set deleted_at = now(), updated_at = now(), version = c.version + 1"
         " where c.id = any(%s::bigint[]) and c.entity_id = %s and c.deleted_at is null and not exists ("
         "   select from records_crosswalk x where x.record_id = c.id and x.gone_at is null and not x.is_ours"
-        "   and x.stream_id = any(%s::bigint[]))"
+        "   and x.merge_id is null and x.stream_id = any(%s::bigint[]))"
         " returning c.id, c.key, c.version, c.amount::text, c.currency",
         [ids(record_ids), entity_id, ids(streams)],
     )

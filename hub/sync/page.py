@@ -21,7 +21,7 @@ from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.plan import SyncPlan
 from hub.sync.prepare import Item, Prepared
-from hub.sync.removals import taking
+from hub.sync.removals import joining, taking
 from hub.sync.states import COUNTER, Outcome
 
 
@@ -41,6 +41,7 @@ class PageTransaction:
         self.entries: list[Entry] = []
         self.unchanged: list[int] = list(page.unchanged_ids)
         self.made: dict[str, int] = {}
+        self.beside: list[Entry] = []  # rows of records that were not read, but changed for those that were
         self.idle = 0  # told as gone, which changed nothing
         self.result = Stored()
         self.started = time.perf_counter()
@@ -66,6 +67,7 @@ class PageTransaction:
             self._change(wave)
         self._problems()
         self._remove()
+        self._merge()
         self._passed()
         self._account()
         return self.result
@@ -147,7 +149,15 @@ class PageTransaction:
         taken = taking.take_away(self.cursor, self.plan, {item.external_id: item.position for item in self.page.gone})
         self.entries += taken.entries
         self.result.delivering |= taken.delivering
-        self.idle = len(self.page.gone) - len(taken.entries)
+        self.idle += len(self.page.gone) - len(taken.entries)
+
+    def _merge(self) -> None:
+        for item, winner in self.page.merging:
+            entries, delivering = joining.join(self.cursor, self.plan, self.run.pk, item, winner)
+            self.entries += entries[:1]
+            self.beside += entries[1:]
+            self.result.delivering |= delivering
+            self.idle += not entries
 
     # The rest ----------------------------------------------------------------------------------------------
     def _problems(self) -> None:
@@ -180,7 +190,8 @@ class PageTransaction:
     def _passed(self) -> None:
         if not self.plan.may_hold:
             return
-        passed = [*(item.external_id for item in (*self.page.new, *self.page.known)), *self.page.unchanged]
+        items = (*self.page.new, *self.page.known, *(item for item, _ in self.page.merging))
+        passed = [*(item.external_id for item in items), *self.page.unchanged]
         if passed:
             held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
 
@@ -192,7 +203,7 @@ class PageTransaction:
             sync_id=self.plan.sync.pk,
             batch_id=self.batch_id,
             at=self.now,
-            entries=self.entries,
+            entries=[*self.entries, *self.beside],
             micros=micros,
         )
         if self.unchanged:
@@ -203,7 +214,7 @@ class PageTransaction:
         counts: dict[str, int] = defaultdict(int)
         for outcome, count in ledger.count_outcomes(self.entries).items():
             counts[COUNTER[outcome]] += count
-        counts["unchanged"] += len(self.unchanged) + self.page.repeated + self.idle
+        counts["unchanged"] += len(self.unchanged) + self.page.repeated + self.page.merged + self.idle
         counts["read"] = self.page.read
         runs.fence(self.cursor, self.run, counts=counts, stage="reading")
 

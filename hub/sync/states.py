@@ -23,6 +23,7 @@ class Outcome(models.IntegerChoices):
     REMOVED = 21, "Removed"
     DEACTIVATED = 22, "Deactivated"
     CLOSED = 23, "Closed"
+    MERGED = 24, "Merged"
 
 
 COUNTER = {
@@ -41,6 +42,7 @@ COUNTER = {
     Outcome.REMOVED: "updated",
     Outcome.DEACTIVATED: "updated",
     Outcome.CLOSED: "updated",
+    Outcome.MERGED: "updated",
 }
 COUNTERS = ("read", "created", "updated", "unchanged", "rejected", "waiting", "failed")
 # Everything from here on wants a person or another attempt.

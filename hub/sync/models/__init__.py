@@ -1,5 +1,6 @@
 from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.ledger import Batch, Transaction
+from hub.sync.models.merge import Merge
 from hub.sync.models.removal import Crawl, RemovalSettings
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
@@ -8,6 +9,7 @@ __all__ = [
     "Crawl",
     "Delivery",
     "HeldRecord",
+    "Merge",
     "RemovalSettings",
     "Run",
     "Schedule",

@@ -33,6 +33,8 @@ class RemovalSettings(models.Model):
     # Where a record itself says that it is gone: a path, and the values that say so; none = any value that is not false.
     deleted_path = models.CharField(max_length=120, blank=True)
     deleted_values = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    # Where a record says into which other one of the same stream it was merged: the path of that one's id.
+    merged_path = models.CharField(max_length=120, blank=True)
     volume_check = models.CharField(max_length=5, choices=VolumeCheck, default=VolumeCheck.WHOLE)
     usual_runs = models.PositiveSmallIntegerField(default=10)
     usual_min_percent = models.PositiveSmallIntegerField(default=50, validators=[MaxValueValidator(100)])

@@ -33,15 +33,16 @@ def find(run: Run, plan: SyncPlan) -> Missing:
         _collect_seen(cursor, since)
         rows = cursor.execute(
             "select x.external_id, x.record_id from records_crosswalk x"
-            " where x.stream_id = %(stream)s and x.gone_at is null and x.hash <> ''::bytea and x.batch_id < %(first)s"
+            " where x.stream_id = %(stream)s and x.gone_at is null and x.merge_id is null"
+            " and x.hash <> ''::bytea and x.batch_id < %(first)s"
             " and not exists (select from seen_record s where s.id = x.record_id)"
             " and not exists (select from sync_heldrecord h where h.sync_id = %(sync)s and h.external_id = x.external_id"
             "   and h.last_at >= %(started)s) order by x.record_id",
             {"stream": plan.stream_id, "first": first, "sync": run.sync_id, "started": run.started_at},
         ).fetchall()
         known = cursor.execute(
-            "select count(*) from records_crosswalk where stream_id = %s and gone_at is null and hash <> ''::bytea"
-            " and batch_id < %s",
+            "select count(*) from records_crosswalk where stream_id = %s and gone_at is null and merge_id is null"
+            " and hash <> ''::bytea and batch_id < %s",
             [plan.stream_id, first],
         ).fetchone()
     return Missing(known[0] if known else 0, rows, first)

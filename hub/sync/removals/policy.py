@@ -15,8 +15,8 @@ OnRemoval = Sync.OnRemoval
 # Business documents of this domain are corrected by others, never taken out of the books.
 FINANCE = "billing-gl"
 INBOUND = (
-    "removals", "max_removed_percent", "removed_unasked", "deleted_path", "deleted_values", "volume_check", "usual_runs",
-    "usual_min_percent", "usual_max_percent",
+    "removals", "max_removed_percent", "removed_unasked", "deleted_path", "deleted_values", "merged_path",
+    "volume_check", "usual_runs", "usual_min_percent", "usual_max_percent",
 )  # fmt: skip
 OUTBOUND = ("on_removal", "closing_values")
 MAX_USUAL_RUNS = 100
