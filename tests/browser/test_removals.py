@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from hub.records.models import CanonicalRecord
 from hub.sync.models import Run, Sync
+from hub.sync.removals import merges
 from tests.removals.conftest import rows
 from tests.sync import worlds
 
@@ -15,6 +17,10 @@ PAGES = {
     "removals_run": "/runs/{suspect}/",
     "removals_in": "/syncs/psa-projects/removals/",
     "removals_out": "/syncs/erp-jobs/removals/",
+    "merges": "/merges/",
+    "merge": "/merges/{merge}/",
+    "merge_new": "/merges/new/project/{loser}/",
+    "record_merged": "/records/project/{merged}/",
 }
 
 
@@ -36,7 +42,10 @@ def half(firm: worlds.Firm) -> Run:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_look_right_and_are_accessible(visit: Any, ada: Any, half: Run, name: str) -> None:
-    visit(ada).inspect(PAGES[name].format(suspect=half.pk), name)
+    two, three, four = (CanonicalRecord.objects.get(key=f"P-000{n}") for n in (2, 3, 4))
+    made = merges.merge(loser=two, winner=three, reason="The same engagement under two codes.", by=ada)
+    found = {"suspect": half.pk, "merge": made.pk, "loser": four.pk, "merged": two.pk}
+    visit(ada).inspect(PAGES[name].format(**found), name)
 
 
 def test_before_anything_was_read_the_tab_says_so(visit: Any, ada: Any, firm: worlds.Firm) -> None:

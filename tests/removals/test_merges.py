@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from hub.common.errors import ConfigError
 from hub.records.models import CanonicalRecord, Crosswalk
@@ -169,3 +171,46 @@ def test_a_crawl_without_the_loser_does_not_miss_it(telling: Firm, times: Sync) 
     telling.read(build.project_row(1, master="2"), *rows(2, 3))
     run = telling.read(*rows(2, 3))
     assert (run.crawl.missing, record(2).deleted_at) == (0, None)
+
+
+# Pages, API and command ------------------------------------------------------------------------------------
+def test_a_person_merges_on_the_records_page_and_undoes_it(browse: Any, olga: Any, firm: Firm, times: Sync) -> None:
+    client, loser = browse(olga), record(1)
+    assert f"/merges/new/project/{loser.pk}/" in client.get(loser.get_absolute_url()).content.decode()
+    wrong = client.post(f"/merges/new/project/{loser.pk}/", {"winner": "P-9999", "reason": "Same."})
+    assert (wrong.status_code, "There is no Project" in wrong.content.decode()) == (422, True)
+    client.post(f"/merges/new/project/{loser.pk}/", {"winner": "P-0002", "reason": "Same."})
+    made = Merge.objects.get()
+    assert "T0" in client.get(f"/merges/{made.pk}/").content.decode()
+    assert f"Merge {made.pk}" in client.get("/merges/?state=in_force").content.decode()
+    assert client.get("/merges.csv").status_code == 200
+    assert "merged into another one" in client.get(loser.get_absolute_url()).content.decode()
+    client.post(f"/merges/{made.pk}/undo/", {"reason": "Two."})
+    assert record(1).deleted_at is None
+
+
+def test_who_may_not_decide_cannot_merge(browse: Any, grace: Any, firm: Firm, times: Sync) -> None:
+    client, loser = browse(grace), record(1)
+    assert client.get(f"/merges/new/project/{loser.pk}/").status_code == 403
+    assert "/merges/new/" not in client.get(loser.get_absolute_url()).content.decode()
+
+
+def test_the_api_merges_and_undoes(browse: Any, olga: Any, firm: Firm, times: Sync) -> None:
+    client = browse(olga)
+    asked = {"entity": "project", "loser": "P-0001", "winner": "P-0002", "reason": "Same."}
+    made = client.post("/api/v1/merges/", asked, "application/json").json()
+    assert (made["loser"], made["winner"], made["entity"], made["in_force"]) == ("P-0001", "P-0002", "project", True)
+    assert len(client.get("/api/v1/merges/").json()["results"]) == 1
+    undone = client.post(f"/api/v1/merges/{made['id']}/undo/", {"reason": "Two."}, "application/json").json()
+    assert undone["in_force"] is False
+
+
+def test_the_command_merges_and_undoes(firm: Firm, times: Sync, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("merge", "project", "P-0001", "P-0002", "--reason", "Same.", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["loser"], found["winner"], found["in_force"]) == ("P-0001", "P-0002", True)
+    call_command("merge", "--undo", str(found["merge"]), "--reason", "Two.", "--json")
+    assert json.loads(capsys.readouterr().out)["in_force"] is False
+    with pytest.raises(SystemExit):
+        call_command("merge", "project", "P-0001", "--reason", "Same.", "--json")
+    assert json.loads(capsys.readouterr().out)["code"] == "USAGE"
