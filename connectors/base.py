@@ -12,6 +12,7 @@ from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, 
 DEFAULT_SETTLE_SECONDS = 120.0
 # Classes of write safety at which the same write may simply be sent again.
 HARMLESS = frozenset({"A", "B"})
+REMOVALS = frozenset({"deactivate", "delete"})
 
 
 class Connector(ABC):
@@ -59,6 +60,10 @@ class Connector(ABC):
         `updating` asks about records whose id at the target is known.
         """
         return "D"
+
+    def removals(self, stream: StreamSpec) -> frozenset[str]:
+        """Which of `deactivate` and `delete` the target offers for a stream; asks nobody."""
+        return frozenset()
 
     def settle_seconds(self, stream: StreamSpec) -> float:
         """How long the target may still be at work on a write whose answer was lost, before it is asked (class C)."""

@@ -38,6 +38,15 @@ def open_connection(connection: Connection) -> Connector:
     return connector
 
 
+def removals_offered(stream: Stream) -> frozenset[str]:
+    """Which of `deactivate` and `delete` a stream's system offers, by what is declared; nothing where that cannot be read."""
+    try:
+        with _open_stored(stream.connection) as connector:
+            return connector.removals(stream_spec(stream))
+    except HubError:
+        return frozenset()
+
+
 def _open_stored(connection: Connection) -> Connector:
     """Open it, paused or not; a secret that the system replaces is stored at once, because the old one is dead."""
     connector = open_unsaved(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from connectors.base import Connector
 from connectors.registry import register_protocol
-from hub.common.errors import HubError
+from hub.common.errors import HubError, PermanentError
 from hub.common.records import CheckStep, FieldInfo, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
 
 PROTOCOL = "memory"
@@ -26,6 +26,8 @@ class MemorySystem:
         self.fail_with: list[HubError] = []
         self.refuse: dict[str, HubError] = {}
         self.page_size = 100
+        self.removals: frozenset[str] = frozenset()  # which of deactivate and delete it offers
+        self.inactive: set[str] = set()  # keys that were deactivated
 
 
 SYSTEMS: dict[str, MemorySystem] = {}
@@ -55,6 +57,9 @@ class MemoryConnector(Connector):
 
     def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         return (updating and self.memory.update_safety) or self.memory.safety
+
+    def removals(self, stream: StreamSpec) -> frozenset[str]:
+        return self.memory.removals
 
     def settle_seconds(self, stream: StreamSpec) -> float:
         return self.memory.settle_seconds
@@ -88,10 +93,24 @@ class MemoryConnector(Connector):
             if item.key in self.memory.refuse:
                 outcomes.append(WriteOutcome(item.key, "failed", error=self.memory.refuse[item.key]))
                 continue
+            if item.operation in ("deactivate", "delete"):
+                outcomes.append(self._remove(held, item))
+                continue
             status = "updated" if item.key in held else "created"
             held[item.key] = dict(item.body)
             outcomes.append(WriteOutcome(item.key, status, ref=f"ref-{item.key}"))
         return outcomes
+
+    def _remove(self, held: dict[str, Record], item: WriteItem) -> WriteOutcome:
+        """By the target's own id, as a real system does; what is not there is refused."""
+        key = str(item.ref).removeprefix("ref-")
+        if key not in held:
+            return WriteOutcome(item.key, "failed", error=PermanentError("Nothing there.", code="NOT_FOUND"))
+        if item.operation == "delete":
+            del held[key]
+        else:
+            self.memory.inactive.add(key)
+        return WriteOutcome(item.key, "updated", ref=item.ref)
 
     def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
         if self.memory.fail_with:

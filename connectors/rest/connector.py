@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, ClassVar, Literal
 
-from connectors.base import DEFAULT_SETTLE_SECONDS
+from connectors.base import DEFAULT_SETTLE_SECONDS, REMOVALS
 from connectors.checking import Step, StepName, run_steps
 from connectors.cursors import CursorFormat
 from connectors.declared import DeclaredConnector, field_infos, key_fields, stream_label
@@ -181,6 +181,9 @@ class RestConnector(DeclaredConnector):
     def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         section = self.declared_stream(stream)
         return write_safety(section.get("write", {}), can_find="find" in section, updating=updating)
+
+    def removals(self, stream: StreamSpec) -> frozenset[str]:
+        return REMOVALS.intersection(self.declared_stream(stream).get("write", {}))
 
     def settle_seconds(self, stream: StreamSpec) -> float:
         return settling(self.declared_stream(stream).get("write", {}))

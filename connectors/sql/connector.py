@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors import catalog
+from connectors.base import REMOVALS
 from connectors.catalog import Declaration
 from connectors.checking import Step, StepName, run_steps
 from connectors.declared import DeclaredConnector
@@ -125,6 +126,11 @@ class SqlConnector(DeclaredConnector):
     def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         """A table that enforces the key takes a repeated upsert without harm."""
         return "B" if self.table_of(stream).enforces(stream.key) else "D"
+
+    def removals(self, stream: StreamSpec) -> frozenset[str]:
+        """Rows can always be deleted; deactivating them takes the columns that say so."""
+        marks = (self.declared_stream(stream).get("write", {}).get("deactivate") or {}).get("set")
+        return REMOVALS if marks else frozenset({"delete"})
 
     def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
         return Writer(self.database, self.table_of(stream), stream, self.declared_stream(stream)).write(items)

@@ -92,6 +92,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "conflict": "Conflict",
         "would_duplicate": "Would duplicate",
         "unsure": "Outcome unknown",
+        "suspect": "Suspect",
         "deprecated": "Deprecated",
     },
     "fail": {
@@ -127,6 +128,9 @@ _WORDS: dict[Token, dict[str, str]] = {
         "retired": "Retired",
         "superseded": "Superseded",
         "closed": "Closed",
+        "removed": "Removed",
+        "merged": "Merged",
+        "deactivated": "Deactivated",
         "ignored": "Ignored",
         "none": "No run",
     },

@@ -1,4 +1,5 @@
-"""The canonical store. Written by hub.records.store alone, with COPY and set-based SQL; read through queries.py.
+"""The canonical store. Written by hub.records.store and hub.records.removing alone, with COPY and set-based SQL; read
+through queries.py.
 
 Foreign keys of these tables are not enforced by the database: a check for each row would cost more than the row, and
 the only writer takes the ids from rows that it has locked.
@@ -71,7 +72,19 @@ class Crosswalk(models.Model):
     external_id = models.TextField(db_collation="C")
     record = models.ForeignKey(CanonicalRecord, on_delete=models.CASCADE, related_name="crosswalk", db_constraint=False)
     batch_id = models.BigIntegerField()
+    # Empty for an id that reading has never shown, and for one that is gone: whatever comes then counts as changed.
     hash = models.BinaryField(max_length=16)
+    # Since when the stream does not show it any more.
+    gone_at = models.DateTimeField(null=True)
+    # The hub made it at the stream; that it is there is no reason for the record to live.
+    is_ours = models.BooleanField(db_default=False)
+    # The merge (hub.sync) that made it lead to another record than its own; what comes under it is not taken in.
+    merge_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["merge_id"], condition=models.Q(merge_id__isnull=False), name="crosswalk_merged"),
+        ]
 
 
 class Reveal(models.Model):

@@ -64,7 +64,7 @@ def external_ids_by_key(stream_id: int, entity_id: int, keys: Collection[str]) -
     with plain_cursor() as cursor:
         cursor.execute(
             "select c.key, x.external_id from records_canonicalrecord c"
-            " join records_crosswalk x on x.record_id = c.id and x.stream_id = %s"
+            " join records_crosswalk x on x.record_id = c.id and x.stream_id = %s and x.merge_id is null"
             " where c.entity_id = %s and c.key = any(%s::text[])",
             [stream_id, entity_id, texts(keys)],
         )
@@ -76,7 +76,7 @@ def external_ids_of(stream_id: int, record_ids: Collection[int]) -> dict[int, st
     with plain_cursor() as cursor:
         cursor.execute(
             "select record_id, min(external_id) from records_crosswalk where stream_id = %s and record_id = any(%s::bigint[])"
-            " group by record_id",
+            " and merge_id is null group by record_id",
             [stream_id, ids(record_ids)],
         )
         return dict(cursor.fetchall())

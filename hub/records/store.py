@@ -1,4 +1,5 @@
-"""The only writer of canonical records, crosswalk and provenance: a page at a time, COPY and set-based SQL.
+"""The writer of canonical records, crosswalk and provenance (what is gone: hub.records.removing): a page at a
+time, COPY and set-based SQL.
 
 Lock order inside the caller's transaction: new keys are copied, known rows are locked by id. Two pages that bring the same
 new key meet at the unique index; the later one is rolled back whole and prepared again, when the key is known.
@@ -34,6 +35,7 @@ class Current:
     version: int
     body: Body
     provenance_id: int
+    is_deleted: bool = False
 
 
 @dataclass(slots=True)
@@ -71,11 +73,11 @@ class RecordStore:
     def lock(self, record_ids: Sequence[int]) -> dict[int, Current]:
         """Lock rows in id order, so that two pages never wait for each other in a circle."""
         rows = self.cursor.execute(
-            "select id, key, version, body::text, provenance_id from records_canonicalrecord"
+            "select id, key, version, body::text, provenance_id, deleted_at is not null from records_canonicalrecord"
             " where id = any(%s::bigint[]) order by id for update",
             [ids(sorted(record_ids))],
         )
-        return {r[0]: Current(r[0], r[1], r[2], orjson.loads(r[3]), r[4]) for r in rows}
+        return {r[0]: Current(r[0], r[1], r[2], orjson.loads(r[3]), r[4], r[5]) for r in rows}
 
     def insert(self, writes: Sequence[Write]) -> None:
         if not writes:
@@ -131,11 +133,11 @@ class RecordStore:
             copy.write("".join(lines))
 
     def touch_links(self, stream_id: int, batch_id: int, links: Sequence[tuple[str, bytes]]) -> None:
-        """Known ids whose source record has changed."""
+        """Known ids whose source record has changed, or has come back."""
         if not links:
             return
         self.cursor.execute(
-            "update records_crosswalk x set hash = u.hash, batch_id = %s"
+            "update records_crosswalk x set hash = u.hash, batch_id = %s, gone_at = null"
             " from unnest(%s::text[], %s::bytea[]) u(external_id, hash)"
             " where x.stream_id = %s and x.external_id = u.external_id",
             [batch_id, texts([external for external, _ in links]), [digest for _, digest in links], stream_id],

@@ -14,6 +14,7 @@ from hub.common import facts
 from hub.common.errors import ConfigError
 from hub.sync import scheduling
 from hub.sync.models import Schedule, Sync
+from hub.sync.removals import policy as removal_policy
 
 MAX_PAGE_SIZE = 10_000
 RESERVED_SLUGS = ("new", "mapping", "standstill", "connection")
@@ -29,6 +30,7 @@ def problems(sync: Sync) -> list[Problem]:
         *_order_problems(sync),
         *_number_problems(sync),
         *_condition_problems(sync),
+        *removal_policy.problems(sync),
     ]
 
 
@@ -103,6 +105,7 @@ def save_sync(*, sync: Sync, by: Any) -> Sync:
     is_new = sync.pk is None
     if sync.mapping.direction == "in":
         sync.only_when = {}
+    removal_policy.tidy(sync)
     sync.full_clean()
     sync.save()
     facts.publish("sync_saved", sync=sync, is_new=is_new, by=by)

@@ -70,6 +70,9 @@ def _mark(
         " where d.sync_id = %(sync)s and d.record_id = any(%(sent)s::bigint[]) and d.state = %(pending)s and"
         " (d.target_ref is not null or d.delivered_version is not null or exists (select 1 from records_crosswalk x"
         "   where x.stream_id = %(stream)s and x.record_id = d.record_id)) = %(is_known)s"
+        # what is known there and gone here is removed by its id, which may be repeated
+        " and not (%(is_known)s and exists (select from records_canonicalrecord c"
+        "   where c.id = d.record_id and c.deleted_at is not null))"
         " returning d.record_id, d.version, d.cause_id",
         {
             "unsure": int(DeliveryState.UNSURE),

@@ -16,7 +16,8 @@ from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
 from hub.sync.plan import SyncPlan, load_plan
-from hub.sync.states import ACTIVE, DeliveryState, RunStatus
+from hub.sync.removals import removal
+from hub.sync.states import ACTIVE, WENT_THROUGH, DeliveryState
 
 # A worker gives other runs a turn after this long; the run goes on from its last page.
 SLICE_SECONDS = 60
@@ -25,6 +26,7 @@ SLICE_SECONDS = 60
 class Worker(Protocol):
     timings: dict[str, float]
     releasing: set[int]
+    doubt: HubError | None  # why a run that went through is suspect
 
     def work(self, *, deadline: float) -> bool: ...
 
@@ -51,7 +53,7 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
         bell.ring(run, direction=run.sync.direction)
         return run
     gate.passed(run)
-    runs.finish(run, timings=worker.timings)
+    runs.finish(run, timings=worker.timings, doubt=worker.doubt)
     _hand_on(run, worker)
     return run
 
@@ -113,9 +115,11 @@ def _hand_on(run: Run, worker: Worker) -> None:
         by_direction = dict(Sync.objects.filter(pk__in=worker.releasing).values_list("pk", "mapping__direction"))
         start_all([pk for pk, way in by_direction.items() if way == "in"], trigger=Run.Trigger.RELEASE)
         start_all([pk for pk, way in by_direction.items() if way == "out"], trigger=Run.Trigger.CHANGE)
-    if run.status in (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS):
+    if run.status in WENT_THROUGH:
         followers = run.sync.followers.values_list("pk", flat=True)
         start_all(list(followers), trigger=Run.Trigger.AFTER)
+    if run.sync.direction == "in" and removal.has_confirmed(run.sync_id):
+        start(run.sync, trigger=Run.Trigger.REMOVAL)
     if run.sync.direction == "out" and has_due(run.sync_id):
         start_all([run.sync_id], trigger=Run.Trigger.CHANGE)
 

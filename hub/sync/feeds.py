@@ -19,6 +19,7 @@ class Fed:
 
     records: Sequence[Record]
     settle: Callable[[Any, int], None]
+    gone: Sequence[Record] = ()  # told as deleted at the source
 
 
 # Called with the plan of the sync; None when nothing waits.

@@ -16,6 +16,7 @@ from connectors.base import Connector
 from connectors.services import open_connection
 from governance.models import Entity
 from hub.common.db import plain_cursor
+from hub.common.errors import HubError
 from hub.common.records import Page
 from hub.records.queries import is_blank
 from hub.sync import feeds, gate, held
@@ -26,6 +27,8 @@ from hub.sync.page import PageTransaction
 from hub.sync.plan import SyncPlan
 from hub.sync.poison_in import Isolation
 from hub.sync.prepare import Prepared, prepare
+from hub.sync.removals import removal
+from hub.sync.removals.crawls import Notes
 
 # A page that loses a race for a new key, or a deadlock, is prepared again; more often than this is no race.
 STORE_ATTEMPTS = 5
@@ -46,6 +49,8 @@ class InboundRun:
     entity_ids: dict[str, int] = field(default_factory=dict)
     delivering: set[int] = field(default_factory=set)
     releasing: set[int] = field(default_factory=set)
+    doubt: HubError | None = None
+    notes: Notes | None = None  # of the pages that are read, not of what came by itself
 
     @cached_property
     def isolation(self) -> Isolation:
@@ -59,16 +64,17 @@ class InboundRun:
         self._retry_released()
         if not self._take_fed(deadline):
             return False
+        if not removal.carry_out_confirmed(self, deadline):
+            return False
         if self.run.trigger in Run.NARROW:
             return True
-        if self.run.is_complete:  # a worker stored the last page and fell before it could say so
-            self._keep_cursor()
-            return True
-        with open_connection(self.plan.connection) as connector:
-            if not self._read(connector, deadline):
-                return False
+        if not self.run.is_complete:  # else a worker stored the last page and fell before it could say so
+            self.notes = Notes.of(self.run, self.plan)
+            with open_connection(self.plan.connection) as connector:
+                if not self._read(connector, deadline):
+                    return False
         self._keep_cursor()
-        return True
+        return removal.conclude(self, deadline)
 
     def _read(self, connector: Connector, deadline: float) -> bool:
         ring_at = 0.0
@@ -129,7 +135,7 @@ class InboundRun:
         """Prepare and store one page; a page that lost a race is prepared again from what the winner left."""
         for attempt in range(1, STORE_ATTEMPTS + 1):
             started = time.perf_counter()
-            prepared = prepare(self.plan, page.records, page.bad)
+            prepared = prepare(self.plan, page.records, page.bad, fed.gone if fed else ())
             self.timings["prepare"] += time.perf_counter() - started
             try:
                 self._store(prepared, page, is_last, fed)
@@ -143,13 +149,17 @@ class InboundRun:
         started = time.perf_counter()
         cursor_to = page.cursor if page.cursor is not None else self.run.cursor_to
         position = {"resume": json.dumps(page.resume), "cursor_to": cursor_to, "is_complete": is_last}
+        noted = self.notes.with_page(page, prepared) if self.notes else None
         with transaction.atomic(), plain_cursor() as cursor:
             stored = PageTransaction(self.run, self.plan, prepared, cursor, self.entity_ids).store(position)
             if page.ordered and not self.is_full:
                 _save_cursor(self.plan.sync.pk, self.run.pk, cursor_to)
             if fed is not None:
                 fed.settle(cursor, self.run.pk)
+            if noted is not None:
+                noted.keep()
         self.run.page_no, self.run.resume, self.run.cursor_to = self.run.page_no + 1, page.resume, cursor_to
+        self.notes = noted
         self.delivering |= stored.delivering
         self.releasing |= stored.releasing
         self.timings["store"] += time.perf_counter() - started

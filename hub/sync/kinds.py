@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hub.common import registry
+from hub.common.errors import ConfigError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
 from hub.sync import scheduling
 from hub.sync.models import Schedule, Sync
+from hub.sync.removals import policy
 from mappings.models import Mapping
 
 
@@ -22,6 +24,11 @@ class SyncKind(ModelKind):
         if document.get("after") == document["slug"]:
             return [Problem("after", "A sync cannot run after itself.")]
         return []
+
+    def before_save(self, found: Sync, document: Document) -> None:
+        policy.tidy(found)
+        for field, sentence in policy.problems(found):
+            raise ConfigError(sentence, where=f"Sync {found.slug}: {field}", code="REMOVALS")
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
         return [("Sync", s) for s in Sync.objects.filter(after__slug=slug).values_list("slug", flat=True)]
@@ -53,6 +60,7 @@ def register() -> None:
                 Attr("page_size"),
                 Attr("max_attempts"),
                 Attr("is_paused"),
+                *(Attr(name) for name in (*policy.INBOUND, *policy.OUTBOUND)),
             ],
         )
     )

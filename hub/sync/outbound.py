@@ -37,6 +37,7 @@ from hub.sync.models import Batch, Run
 from hub.sync.outbox import Due, Settlement
 from hub.sync.plan import SyncPlan, subscriber_of
 from hub.sync.poison_out import Isolation
+from hub.sync.removals import telling
 from hub.sync.states import COUNTER, DeliveryState, Outcome
 
 BATCH = 500
@@ -56,6 +57,7 @@ class Parcel:
     hash: bytes = b""
     error: HubError | None = None
     is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
+    removal: str = ""  # what is done with a record that is gone: a policy of Sync.OnRemoval
     is_echo: bool = False  # every value that would be sent is what the target itself said last
 
     @property
@@ -73,6 +75,7 @@ class OutboundRun:
     timings: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     # Entities' waiting deliveries at this connection that a delivered parent has released.
     releasing: set[int] = field(default_factory=set)
+    doubt: HubError | None = None  # a target cannot make a run suspect
     # The last record of this pass; behind the last one that is due, the next pass begins.
     passed: int = 0
 
@@ -183,11 +186,12 @@ class OutboundRun:
         answers = gate.weigh(
             self, connector, sending, self._call(connector, [self._item(parcel) for parcel in sending])
         )
-        return {parcel.due.record_id: answer for parcel, answer in zip(sending, answers, strict=False)}
+        outcomes = {parcel.due.record_id: answer for parcel, answer in zip(sending, answers, strict=False)}
+        return telling.believed(sending, outcomes)
 
     def _item(self, parcel: Parcel) -> WriteItem:
         due = parcel.due
-        operation = self.plan.stream.options.get("operation", "upsert")
+        operation = telling.operation(parcel, self.plan.stream.options.get("operation", "upsert"))
         key = f"{self.plan.sync.slug}:{due.key}:{parcel.hash.hex()}"
         return WriteItem(due.key, operation, parcel.body, ref=parcel.ref, idempotency_key=key)
 
@@ -215,6 +219,7 @@ class OutboundRun:
             at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
             outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
             self.isolation.absolve(cursor, [parcel.due for parcel in parcels])
+            telling.forget(cursor, self.plan, [e.record_id or 0 for _, e in settled if e.outcome == Outcome.REMOVED])
             known = {p.due.record_id for p in parcels if p.ref is not None}
             self._link(cursor, [(s, e) for s, e in settled if s.state == DeliveryState.DELIVERED], known, batch_id)
             ledger.write(
@@ -268,7 +273,7 @@ class OutboundRun:
             settlement.target_ref = answer.ref if answer.ref != entry.key else None
             settlement.hash = parcel.hash
             names = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "unchanged": Outcome.UNCHANGED}
-            entry.outcome = names[answer.status]
+            entry.outcome = telling.outcome(parcel, names[answer.status])
             return
         missing = "The target reported success without saying which record it wrote."
         error = answer.error or UnknownOutcome(missing)
@@ -321,8 +326,8 @@ class OutboundRun:
         refs = [(s, e) for s, e in delivered if s.target_ref and s.record_id not in known]
         if refs:
             cursor.execute(
-                "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash)"
-                " select %s, u.ref, u.id, %s, ''::bytea from unnest(%s::text[], %s::bigint[]) u(ref, id)"
+                "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash, is_ours)"
+                " select %s, u.ref, u.id, %s, ''::bytea, true from unnest(%s::text[], %s::bigint[]) u(ref, id)"
                 " order by u.ref on conflict do nothing",
                 [
                     self.plan.stream_id,
@@ -339,6 +344,8 @@ class OutboundRun:
 
 def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
     """Map due records for the target: references become the target's own ids, the hash tells whether anything changed."""
+    policy = telling.policy_for(plan, due)
+    due = telling.closing(plan, due, policy)
     parcels = [Parcel(item, item.target_ref) for item in due]
     _recognise(plan, parcels)
     for parcel, result in zip(parcels, plan.mapper.apply_all([p.due.body for p in parcels]), strict=True):
@@ -355,6 +362,8 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
         if parcel.error is None:
             parcel.json = json_bytes(parcel.body)
             parcel.hash = hashlib.blake2b(parcel.json, digest_size=16).digest()
+    if policy:
+        telling.address(plan, parcels, policy)
     return parcels
 
 

@@ -34,6 +34,7 @@ class Due(NamedTuple):
     currency: str | None
     provenance_id: int
     failing_seconds: float | None = None  # since its first failure
+    is_deleted: bool = False
 
 
 # When a delivery is due that waits for a person. PostgreSQL's own infinity cannot be read as a date.
@@ -109,6 +110,34 @@ def enqueue_changed(
     return rung
 
 
+def enqueue_removed(cursor: Any, sync_ids: Sequence[int], records: Sequence[tuple[int, int, int]]) -> set[int]:
+    """Outbox rows of records that are gone: (id, version, cause), for each sync whose target may hold them."""
+    if not sync_ids or not records:
+        return set()
+    rows = cursor.execute(
+        "insert into sync_delivery as d (sync_id, record_id, version, cause_id, next_at, state, attempts)"
+        " select s.id, u.id, u.version, u.cause, now(), 1, 0"
+        " from unnest(%(ids)s::bigint[], %(versions)s::int[], %(causes)s::bigint[]) u(id, version, cause)"
+        " cross join (select y.id, m.stream_id from sync_sync y join mappings_mapping m on m.id = y.mapping_id"
+        "   where y.id = any(%(syncs)s::bigint[])) s"
+        " where exists (select from sync_delivery e where e.sync_id = s.id and e.record_id = u.id)"
+        " or exists (select from records_crosswalk x where x.stream_id = s.stream_id and x.record_id = u.id"
+        "   and x.gone_at is null)"
+        " order by s.id, u.id"
+        " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
+        " next_at = case when d.state = %(unsure)s then d.next_at else now() end, attempts = 0, failing_since = null,"
+        " state = case when d.state = %(unsure)s then d.state else excluded.state end returning d.sync_id",
+        {
+            "ids": [record[0] for record in records],
+            "versions": [record[1] for record in records],
+            "causes": [record[2] for record in records],
+            "syncs": list(sync_ids),
+            "unsure": int(DeliveryState.UNSURE),
+        },
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def enqueue_missing(cursor: Any, subscriber: Subscriber, entity_id: int) -> int:
     """Outbox rows of records that this sync has never seen: a first load, or a condition that was widened."""
     conditions = "".join(" and lower(coalesce(c.body->>%s, '')) = any(%s)" for _ in subscriber.only_when)
@@ -138,7 +167,8 @@ def due(
         "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id,"
         " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
         " d.delivered_hash, c.amount::text, c.currency, c.provenance_id,"
-        " extract(epoch from now() - d.failing_since)::float8"
+        " extract(epoch from now() - d.failing_since)::float8,"
+        " c.deleted_at is not null"
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() and d.record_id > %s"
         " order by d.record_id limit %s",

@@ -21,6 +21,7 @@ from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.plan import SyncPlan
 from hub.sync.prepare import Item, Prepared
+from hub.sync.removals import joining, taking
 from hub.sync.states import COUNTER, Outcome
 
 
@@ -40,6 +41,8 @@ class PageTransaction:
         self.entries: list[Entry] = []
         self.unchanged: list[int] = list(page.unchanged_ids)
         self.made: dict[str, int] = {}
+        self.beside: list[Entry] = []  # rows of records that were not read, but changed for those that were
+        self.idle = 0  # told as gone, which changed nothing
         self.result = Stored()
         self.started = time.perf_counter()
 
@@ -63,6 +66,8 @@ class PageTransaction:
         for wave in later:
             self._change(wave)
         self._problems()
+        self._remove()
+        self._merge()
         self._passed()
         self._account()
         return self.result
@@ -106,17 +111,16 @@ class PageTransaction:
         for item in items:
             current = locked[item.record_id or 0]
             decision = decide(item.body, current.body, self.plan.modes)
-            if not decision.changed and not item.is_linked and not decision.refused:
+            is_written = bool(decision.changed) or current.is_deleted  # what comes back lives again
+            if not is_written and not item.is_linked and not decision.refused:
                 self.unchanged.append(current.id)
                 continue
-            number, version = next(numbers), current.version + bool(decision.changed)
-            if decision.changed:
+            number, version = next(numbers), current.version + is_written
+            if is_written:
                 profile = self._merged_provenance(current, decision.changed)
                 writes.append(Write(current.id, item.key, version, decision.body, profile))
                 rows.append((current.id, version, decision.body, number))
-            outcome = (
-                Outcome.UPDATED if decision.changed else Outcome.REFUSED if decision.refused else Outcome.UNCHANGED
-            )
+            outcome = Outcome.UPDATED if is_written else Outcome.REFUSED if decision.refused else Outcome.UNCHANGED
             entry = self._entry(item, outcome, number, version=version)
             entry.changed, entry.refused = decision.changed or None, decision.refused or None
             self.entries.append(entry)
@@ -132,9 +136,28 @@ class PageTransaction:
         self.records.link(
             self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in linked]
         )
+        if linked:
+            taking.note_ours(self.cursor, self.plan, self.batch_id)
         self._release(linked)
         known = [(i.external_id, i.hash) for i in items if not i.is_linked]
         self.records.touch_links(self.plan.stream_id, self.batch_id, known)
+
+    # Gone records -----------------------------------------------------------------------------------------
+    def _remove(self) -> None:
+        if not self.page.gone:
+            return
+        taken = taking.take_away(self.cursor, self.plan, {item.external_id: item.position for item in self.page.gone})
+        self.entries += taken.entries
+        self.result.delivering |= taken.delivering
+        self.idle += len(self.page.gone) - len(taken.entries)
+
+    def _merge(self) -> None:
+        for item, winner in self.page.merging:
+            entries, delivering = joining.join(self.cursor, self.plan, self.run.pk, item, winner)
+            self.entries += entries[:1]
+            self.beside += entries[1:]
+            self.result.delivering |= delivering
+            self.idle += not entries
 
     # The rest ----------------------------------------------------------------------------------------------
     def _problems(self) -> None:
@@ -167,7 +190,8 @@ class PageTransaction:
     def _passed(self) -> None:
         if not self.plan.may_hold:
             return
-        passed = [*(item.external_id for item in (*self.page.new, *self.page.known)), *self.page.unchanged]
+        items = (*self.page.new, *self.page.known, *(item for item, _ in self.page.merging))
+        passed = [*(item.external_id for item in items), *self.page.unchanged]
         if passed:
             held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
 
@@ -179,7 +203,7 @@ class PageTransaction:
             sync_id=self.plan.sync.pk,
             batch_id=self.batch_id,
             at=self.now,
-            entries=self.entries,
+            entries=[*self.entries, *self.beside],
             micros=micros,
         )
         if self.unchanged:
@@ -190,7 +214,7 @@ class PageTransaction:
         counts: dict[str, int] = defaultdict(int)
         for outcome, count in ledger.count_outcomes(self.entries).items():
             counts[COUNTER[outcome]] += count
-        counts["unchanged"] += len(self.unchanged) + self.page.repeated
+        counts["unchanged"] += len(self.unchanged) + self.page.repeated + self.page.merged + self.idle
         counts["read"] = self.page.read
         runs.fence(self.cursor, self.run, counts=counts, stage="reading")
 

@@ -15,6 +15,9 @@ from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
 from hub.common.times import business_today
 from hub.sync.models import Run, Sync
+from hub.sync.removals import aliases
+from hub.sync.removals.aliases import Aliases
+from hub.sync.removals.marks import Mark
 from mappings.compile import Mapper, ValueMapData, compile_mapping
 from mappings.models import MappingVersion
 from mappings.paths import parse_path
@@ -70,6 +73,9 @@ class SyncPlan:
     # Nothing of the stream and nothing of the entity was here when the run began: look-ups would find nothing. Should
     # something have come meanwhile, the unique indexes say so, and the page is prepared again with look-ups.
     is_first_load: bool = False
+    mark: Mark = field(default_factory=Mark)  # how a record says that it is gone
+    aliases: Aliases = field(default_factory=dict)  # keys of merged records
+    merged_ids: frozenset[str] = frozenset()  # ids of the stream whose records are not taken in
     may_hold: bool = True  # whether any record of the sync is held, so that passing ones need to be looked up there
 
     @property
@@ -87,6 +93,8 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         raise ConfigError(f"The mapping {mapping.name!r} has no rules.", fix="Map at least the key.", code="NO_RULES")
     maps = value_maps_of(parsed)
     contract = ContractCheck(contract_version.schema)
+    references = _references(parsed, contract, sync)
+    is_inbound = sync.direction == "in"
     return SyncPlan(
         sync=sync,
         entity=entity,
@@ -104,12 +112,15 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         ),
         contract=contract,
         source_contract=ContractCheck(stream.source_schema) if stream.source_schema else None,
-        references=_references(parsed, contract, sync),
+        references=references,
         modes={rule.target: rule.write_mode for rule in parsed if rule.write_mode != "overwrite"},
         dropped=_dropped(contract_version, parsed) if sync.direction == "in" else frozenset(),
         salt=_salt(version, contract_version, maps),
         subscribers=_subscribers(entity, stream.pk) if sync.direction == "in" else (),
         rules=parsed,
+        aliases=aliases.of({entity.pk, *(r.entity_id for r in references)}) if is_inbound else {},
+        merged_ids=aliases.merged_ids(stream.pk) if is_inbound else frozenset(),
+        mark=Mark(sync.deleted_path, sync.deleted_values),
         echoing=_echoing(sync, parsed, contract) if sync.direction == "out" else frozenset(),
     )
 

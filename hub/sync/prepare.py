@@ -50,7 +50,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Prepared:
-    """A page sorted into what is new, what is known, what is unchanged and what may not pass; the sum is `read`."""
+    """A page sorted into what is new, what is known, what is unchanged, what may not pass, what is gone: in all `read`."""
 
     read: int
     new: list[Item] = field(default_factory=list)
@@ -60,15 +60,24 @@ class Prepared:
     repeated: int = 0  # the same record twice in one page: the last one counts
     raws: list[bytes] = field(default_factory=list)  # every record of the page as JSON, by position
     problems: list[Problem] = field(default_factory=list)
+    gone: list[Item] = field(default_factory=list)  # told by the source that they are
+    merging: list[tuple[Item, str]] = field(default_factory=list)  # with the id of the record they were merged into
+    merged: int = 0  # shown still, although they were merged into another one
 
 
-def prepare(plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] = ()) -> Prepared:
-    """Sort one page. Record errors become problems; anything else is raised and stops the run."""
+def prepare(
+    plan: SyncPlan, records: Sequence[Record], bad: Iterable[BadRecord] = (), gone: Sequence[Record] = ()
+) -> Prepared:
+    """Sort one page. Record errors become problems; anything else is raised and stops the run.
+
+    `gone` are records of which something beside them says that they are gone at the source.
+    """
     page = Prepared(read=len(records))
     page.raws = [json_bytes(record) for record in records]
     for broken in bad:
         _set_aside(broken, page)
-    items = _identified(plan, records, page)
+    _set_gone(plan, gone, page)
+    items = _part_merged(plan, _part_gone(plan, _identified(plan, records, page), page), page)
     _hash(plan, items, page)
     todo = _skip_unchanged(plan, items, page)
     mapped = _map(plan, _keep_contract(plan, todo, page), page)
@@ -84,6 +93,39 @@ def _set_aside(broken: BadRecord, page: Prepared) -> None:
     page.problems.append(Problem(len(page.raws), record, found, broken.error))
     page.raws.append(json_bytes(record))
     page.read += 1
+
+
+def _set_gone(plan: SyncPlan, records: Sequence[Record], page: Prepared) -> None:
+    for record in records:
+        page.gone.append(Item(len(page.raws), record, external_id(record, plan.stream.key)))
+        page.raws.append(json_bytes(record))
+        page.read += 1
+
+
+def _part_gone(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    """What says of itself that it is gone need not keep the contract."""
+    if not plan.mark.path:
+        return items
+    page.gone += [item for item in items if plan.mark.is_on(item.record)]
+    return [item for item in items if not plan.mark.is_on(item.record)]
+
+
+def _part_merged(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+    """Leave out what was merged into another record, and set apart what its source says was."""
+    page.merged += sum(item.external_id in plan.merged_ids for item in items)
+    items = [item for item in items if item.external_id not in plan.merged_ids]
+    path = plan.sync.merged_path
+    if not path:
+        return items
+    into = {item.external_id: str(found) for item in items if (found := _at(item.record, path)) not in (None, "")}
+    here = crosswalk_of(plan.stream_id, set(into.values())).keys() | {item.external_id for item in items}
+    for item in items:
+        winner = into.get(item.external_id)
+        if winner is not None and winner in here:
+            page.merging.append((item, winner))
+        elif winner is not None:
+            _reject(item, MissingReference(path, plan.entity.slug, winner, stream_id=plan.stream_id), page)
+    return [item for item in items if item.external_id not in into]
 
 
 def external_id(record: Record, key: Sequence[str]) -> str:
@@ -186,13 +228,14 @@ def _resolve(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
         keys = _lookup(plan, reference, {str(value) for value in given.values()})
         if reference.entity_id == plan.entity.pk:
             keys = {**_own_keys(plan, reference, items), **keys}
+        known_as = plan.aliases.get(reference.entity_id, {})
         for item in items:
             value = given.get(item.position)
             if value is None:
                 continue
             key = keys.get(str(value))
             if key is not None:
-                item.body[reference.target] = key
+                item.body[reference.target] = known_as.get(key, key)
                 if reference.entity_id == plan.entity.pk:
                     item.parents[reference.target] = str(value)
             elif item.position not in missing:
@@ -276,6 +319,10 @@ def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
 
 def _place(plan: SyncPlan, items: list[Item], page: Prepared) -> None:
     """Records that are new to this stream may still be known to the hub under their key."""
+    losers = plan.aliases.get(plan.entity.pk, {})
+    if losers:
+        page.merged += sum(item.record_id is None and item.key in losers for item in items)
+        items = [item for item in items if item.record_id is not None or item.key not in losers]
     fresh = [item for item in items if item.record_id is None]
     known = ids_by_key(plan.entity.pk, [item.key for item in fresh]) if fresh and not plan.is_first_load else {}
     for item in items:

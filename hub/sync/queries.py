@@ -17,13 +17,13 @@ from hub.accounts.queries import scope_to_domains
 from hub.common.times import format_instant
 from hub.sync import scheduling
 from hub.sync.models import Delivery, HeldRecord, Run, Schedule, Standstill, Sync
-from hub.sync.states import DeliveryState, HeldState, RunStatus
+from hub.sync.states import WENT_THROUGH, DeliveryState, HeldState, RunStatus
 
 DOMAIN = "mapping__entity__domain"
 STRIP = 30
 TROUBLED_DELIVERIES = (DeliveryState.UNSURE, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.DEAD)
 # What a success rate counts: runs that ended by themselves.
-JUDGED = (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS, RunStatus.FAILED)
+JUDGED = (*WENT_THROUGH, RunStatus.FAILED)
 
 
 # What a person may see -------------------------------------------------------------------------------------
@@ -53,6 +53,7 @@ def runs_for(user: User, permission: str) -> QuerySet[Run]:
         "mapping_version",
         "contract_version__contract",
         "requested_by",
+        "crawl",
     )
     return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
 

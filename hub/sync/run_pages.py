@@ -19,6 +19,7 @@ STAGES = {
     "reading": "Reading from",
     "storing": "Storing records from",
     "delivering": "Delivering to",
+    "removing": "Taking away what is gone from",
     "recovering": "Settling what a lost worker left at",
     "one by one": "Looking, one by one, for the record over which a worker fell:",
 }

@@ -112,16 +112,22 @@ def fall(run: Run) -> None:
     Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None)
 
 
-def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None) -> RunStatus:
-    """End the run with its status. The account must add up, or the run has failed whatever else happened."""
+def finish(
+    run: Run, *, error: HubError | None = None, timings: dict[str, float] | None = None, doubt: HubError | None = None
+) -> RunStatus:
+    """End the run with its status. The account must add up, or the run has failed whatever else happened.
+
+    With a `doubt` a run that went through is suspect.
+    """
     run.refresh_from_db(fields=[*COUNTERS, "status", "epoch"] if error else [*COUNTERS])
     if not error and run.read != sum(run.counts[name] for name in COUNTERS if name != "read"):
         error = ConfigError(
             f"The account does not add up: {run.counts}.", code="ACCOUNT", fix="Report this with the run id."
         )
-    run.status = _status(run, error)
-    run.error_code = error.code if error else ""
-    run.error = str(error) if error else ""
+    run.status = _status(run, error, doubt)
+    said = error or doubt
+    run.error_code = said.code if said else ""
+    run.error = str(said) if said else ""
     if timings is not None:
         run.timings = run.timings_with(timings)
     updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
@@ -139,9 +145,14 @@ def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float]
     return RunStatus(run.status)
 
 
-def _status(run: Run, error: HubError | None) -> RunStatus:
+def _status(run: Run, error: HubError | None, doubt: HubError | None) -> RunStatus:
     if error:
         return RunStatus.FAILED
+    return RunStatus.SUSPECT if doubt else judged(run)
+
+
+def judged(run: Run) -> RunStatus:
+    """The status of a run that went through, by what did not pass."""
     troubled = run.rejected or run.failed
     return RunStatus.COMPLETED_WITH_ERRORS if troubled else RunStatus.SUCCEEDED
 

@@ -12,7 +12,7 @@ from hub.common import facts
 from hub.common.errors import ConfigError
 from hub.common.reasons import needed, tidy
 from hub.sync import engine, gate, probing, runs
-from hub.sync.models import Run, Standstill, Sync, SyncState
+from hub.sync.models import Crawl, Run, Standstill, Sync, SyncState
 from hub.sync.states import ACTIVE
 
 # Locally executed runs take the work themselves instead of waiting for a worker.
@@ -126,6 +126,9 @@ def report(run: Run) -> dict[str, Any]:
     """A finished run as `run_sync --json` prints it."""
     seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
     found: dict[str, Any] = {"run": run.pk, "status": run.status, **run.counts, "seconds": seconds}
+    crawl = Crawl.objects.filter(pk=run.pk).first()
+    if crawl is not None:
+        found |= {"missing": crawl.missing, "removed": crawl.removed, "doubts": crawl.doubts}
     if run.error:
         found |= {"error": run.error, "code": run.error_code}
     return found

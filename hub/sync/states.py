@@ -20,6 +20,10 @@ class Outcome(models.IntegerChoices):
     DEAD = 10, "Dead letter"
     DISCARDED = 11, "Discarded"
     REFUSED = 12, "Refused"
+    REMOVED = 21, "Removed"
+    DEACTIVATED = 22, "Deactivated"
+    CLOSED = 23, "Closed"
+    MERGED = 24, "Merged"
 
 
 COUNTER = {
@@ -35,6 +39,10 @@ COUNTER = {
     Outcome.RETRYING: "failed",
     Outcome.UNSURE: "failed",
     Outcome.DEAD: "failed",
+    Outcome.REMOVED: "updated",
+    Outcome.DEACTIVATED: "updated",
+    Outcome.CLOSED: "updated",
+    Outcome.MERGED: "updated",
 }
 COUNTERS = ("read", "created", "updated", "unchanged", "rejected", "waiting", "failed")
 # Everything from here on wants a person or another attempt.
@@ -72,8 +80,11 @@ class RunStatus(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Succeeded"
     COMPLETED_WITH_ERRORS = "completed_with_errors", "Completed with errors"
+    # It went through, but what the source showed is so unusual that a person should look at it.
+    SUSPECT = "suspect", "Suspect"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
 
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
+WENT_THROUGH = (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS, RunStatus.SUSPECT)

@@ -212,8 +212,8 @@ def _remember(delivery: Delivery, ref: str) -> None:
     with plain_cursor() as cursor:
         if ref != delivery.record.key:
             cursor.execute(
-                "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash)"
-                " values (%s, %s, %s, 0, ''::bytea) on conflict do nothing",
+                "insert into records_crosswalk (stream_id, external_id, record_id, batch_id, hash, is_ours)"
+                " values (%s, %s, %s, 0, ''::bytea, true) on conflict do nothing",
                 [sync.stream.pk, ref, delivery.record_id],
             )
         released = outbox.release_waiting(

@@ -14,7 +14,8 @@ from hub.sync import (
 )
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
-from hub.sync.views import deliveries, dry_runs, editing, held, ledger, runs, switches, syncs
+from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers its part of the first page
+from hub.sync.views import deliveries, dry_runs, editing, held, ledger, merges, removals, runs, switches, syncs
 
 register_converter(HeldConverter, "held")
 register_converter(DeliveryConverter, "delivery")
@@ -41,6 +42,7 @@ urlpatterns = [
     path("syncs/<slug:slug>/settings/", editing.sync_settings, name="sync_settings"),
     path("syncs/<slug:slug>/dry-run/", dry_runs.sync_dry_run, {"fmt": ""}, name="sync_dry_run"),
     re_path(r"^syncs/(?P<slug>[-\w]+)/dry-run\.(?P<fmt>csv|json)$", dry_runs.sync_dry_run, name="sync_dry_run_export"),
+    path("syncs/<slug:slug>/removals/", removals.sync_removals, name="sync_removals"),
     path("syncs/<slug:slug>/run/", syncs.sync_run, name="sync_run"),
     path("syncs/<slug:slug>/pause/", syncs.sync_pause, name="sync_pause"),
     path("syncs/<slug:slug>/purge/", switches.sync_purge, name="sync_purge"),
@@ -52,7 +54,12 @@ urlpatterns = [
     path("runs/<int:pk>/", runs.run_detail, name="run_detail"),
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
     path("runs/<int:pk>/cancel/", runs.run_cancel, name="run_cancel"),
+    path("runs/<int:pk>/confirm/", removals.run_confirm, name="run_confirm"),
     path("runs/<int:pk>/again/", runs.run_again, name="run_again"),
+    *list_urls("merges/", merges.merge_list, "merge_list"),
+    path("merges/<int:pk>/", merges.merge_detail, name="merge_detail"),
+    path("merges/<int:pk>/undo/", merges.merge_undo, name="merge_undo"),
+    path("merges/new/<slug:slug>/<int:record>/", merges.merge_new, name="merge_new"),
     *list_urls("transactions/", ledger.transaction_list, "transaction_list"),
     path("transactions/<int:pk>/", ledger.transaction_detail, name="transaction_detail"),
     path("transactions/<int:pk>/reveal/", ledger.transaction_reveal, name="transaction_reveal"),
@@ -82,6 +89,7 @@ nav.register(
 )
 nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))
 nav.register(Entry("Watch", "Transactions", "sync:transaction_list", icon="list", permission="ledger.view", order=25))
+nav.register(Entry("Watch", "Merges", "sync:merge_list", icon="git-pull-request", permission="ledger.view", order=35))
 nav.register(Entry("Build", "Syncs", "sync:sync_list", icon="timeline", permission="syncs.view", order=50))
 home.step(
     Step(

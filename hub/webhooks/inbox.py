@@ -73,7 +73,8 @@ def take(plan: SyncPlan) -> Fed | None:
     _drop_stale(plan, page)
     told = list(page.newest.values())
     records = [one.record for one in told if not one.is_deleted]
-    return Fed(records, lambda cursor, run_id: _settle(cursor, run_id, plan, page))
+    gone = [one.record for one in told if one.is_deleted]
+    return Fed(records, lambda cursor, run_id: _settle(cursor, run_id, plan, page), gone)
 
 
 def _sort(plan: SyncPlan, messages: Sequence[Message]) -> Sorted:
@@ -136,15 +137,13 @@ def _drop_stale(plan: SyncPlan, page: Sorted) -> None:
 
 
 def _settle(cursor: Any, run_id: int, plan: SyncPlan, page: Sorted) -> None:
-    """In the page's own transaction: messages are done, the newest states are remembered, deletions are marked."""
+    """In the page's own transaction: messages are done, the newest states are remembered."""
     for outcome in set(page.outcomes.values()):
         _done(cursor, run_id, "done", outcome, [pk for pk, word in page.outcomes.items() if word == outcome])
     for pk, sentence in page.errors.items():
         _done(cursor, run_id, "rejected", "", [pk], sentence)
     told = sorted(page.newest.values(), key=attrgetter("external_id"))
     known.remember(cursor, plan, [(one.external_id, one.version, one.is_deleted) for one in told])
-    known.delete(cursor, plan, [one.external_id for one in told if one.is_deleted])
-    known.restore(cursor, plan, [one.external_id for one in told if not one.is_deleted])
 
 
 def _done(cursor: Any, run_id: int, state: str, outcome: str, pks: Collection[int], error: str = "") -> None:

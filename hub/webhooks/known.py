@@ -1,16 +1,15 @@
-"""What the hub holds of a record already, by whichever way it came, and marking what its source has deleted."""
+"""What the hub holds of a record already, by whichever way it came."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from connectors import paths
 from hub.common.errors import RecordError
-from hub.records.copying import texts
 from hub.records.models import Crosswalk
-from hub.sync import held, ledger
+from hub.sync import ledger
 from hub.sync.models import Batch, HeldRecord
 from hub.sync.plan import SyncPlan
 from hub.sync.prepare import external_id
@@ -64,28 +63,4 @@ def remember(cursor: Any, plan: SyncPlan, rows: Sequence[tuple[str, Version, boo
         " changed_at = coalesce(nullif(excluded.changed_at, ''), webhooks_seen.changed_at),"
         " is_deleted = excluded.is_deleted",
         [(plan.stream_id, name, version.text, is_deleted) for name, version, is_deleted in rows],
-    )
-
-
-def delete(cursor: Any, plan: SyncPlan, external_ids: Collection[str]) -> None:
-    """Mark records as deleted, except those that another stream shows too; what was held of them goes."""
-    if not external_ids:
-        return
-    cursor.execute(
-        "update records_canonicalrecord c set deleted_at = now(), updated_at = now()"
-        " where c.deleted_at is null and c.id in (select record_id from records_crosswalk"
-        "   where stream_id = %(stream)s and external_id = any(%(ids)s::text[]))"
-        " and not exists (select from records_crosswalk x where x.record_id = c.id"
-        "   and (x.stream_id <> %(stream)s or x.external_id <> all(%(ids)s::text[])))",
-        {"stream": plan.stream_id, "ids": texts(external_ids)},
-    )
-    held.clear(cursor, plan.sync.pk, external_ids)
-
-
-def restore(cursor: Any, plan: SyncPlan, external_ids: Collection[str]) -> None:
-    """A record that its source shows again is not deleted any more, even if nothing else about it changed."""
-    cursor.execute(
-        "update records_canonicalrecord c set deleted_at = null, updated_at = now() where c.deleted_at is not null"
-        " and c.id in (select record_id from records_crosswalk where stream_id = %s and external_id = any(%s::text[]))",
-        [plan.stream_id, texts(external_ids)],
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from hub.sync import engine
 from hub.sync.models import Run, Sync
-from hub.sync.states import RunStatus
+from hub.sync.states import WENT_THROUGH, RunStatus
 from hub.webhooks.models import Endpoint, Message
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5, 600
@@ -73,7 +73,7 @@ def after_run(*, run: Run) -> None:
 
 def _settle(run: Run) -> None:
     endpoints = Endpoint.objects.filter(sync_id=run.sync_id)
-    if run.status in (RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS):
+    if run.status in WENT_THROUGH:
         if run.trigger not in Run.NARROW:
             _answered(run).update(state=Message.State.DONE, outcome=Message.Outcome.READ, run_id=run.pk, done_at=Now())
         endpoints.exclude(failures=0).update(failures=0, retry_at=None)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from hub.sync import configure, previews, queries, scheduling
 from hub.sync.forms import mappings_for
 from hub.sync.models import Run, Schedule, Sync
+from hub.sync.removals import policy
 from mappings.models import Mapping
 
 
@@ -32,7 +33,8 @@ class SyncSerializer(serializers.ModelSerializer[Sync]):
         model = Sync
         fields = (
             "slug", "name", "mapping", "direction", "stream", "entity", "mode", "after", "only_when", "page_size",
-            "max_attempts", "is_paused", "pause_reason", "paused_at", "trigger", "created_at", "updated_at",
+            "max_attempts", *policy.INBOUND, *policy.OUTBOUND, "is_paused", "pause_reason", "paused_at", "trigger",
+            "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("pause_reason", "paused_at", "created_at", "updated_at")
 
@@ -102,7 +104,9 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
-    """A run: `read` equals the sum of the other counts once it has ended; `timings` are seconds by stage."""
+    """A run: `read` equals the sum of the counts behind it once it has ended; `timings` are seconds by stage.
+
+    `missing` records were not shown by a complete crawl, `removed` of them were taken away; `doubts` make it suspect."""
 
     sync = serializers.CharField(source="sync.slug", read_only=True)
     requested_by = serializers.CharField(source="requested_by.email", read_only=True, allow_null=True, default=None)
@@ -112,6 +116,11 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     contract_version = serializers.IntegerField(
         source="contract_version.number", read_only=True, allow_null=True, default=None
     )
+    missing = serializers.IntegerField(source="crawl.missing", read_only=True, default=0)
+    removed = serializers.IntegerField(source="crawl.removed", read_only=True, default=0)
+    doubts = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()), source="crawl.doubts", read_only=True, default=list
+    )
     seconds = serializers.SerializerMethodField()
     timings = serializers.DictField(child=serializers.FloatField(), read_only=True)
 
@@ -120,7 +129,8 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         fields = (
             "id", "sync", "status", "trigger", "requested_by", "created_at", "started_at", "finished_at", "seconds",
             "stage", "page_no", "mapping_version", "contract_version", "cursor_from", "cursor_to", "read", "created",
-            "updated", "unchanged", "rejected", "waiting", "failed", "error_code", "error", "timings",
+            "updated", "unchanged", "rejected", "waiting", "failed", "missing", "removed", "doubts", "error_code", "error",
+            "timings",
         )  # fmt: skip
 
     def get_seconds(self, run: Run) -> float | None:
@@ -138,6 +148,10 @@ class StartedSerializer(RunSerializer):
 
 class NoteSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
+class ConfirmSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500, help_text="How you know that the source is right.")
 
 
 # Dry runs --------------------------------------------------------------------------------------------------

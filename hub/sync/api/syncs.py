@@ -19,6 +19,7 @@ from hub.sync import configure, queries, services
 from hub.sync import dry_run as trial
 from hub.sync import purge as queue
 from hub.sync.api.serializers import (
+    ConfirmSerializer,
     DryRunRequestSerializer,
     DryRunSerializer,
     NoteSerializer,
@@ -30,6 +31,7 @@ from hub.sync.api.serializers import (
 from hub.sync.api.switches import PurgeSerializer
 from hub.sync.models import Run, Schedule, Sync
 from hub.sync.moments import moment
+from hub.sync.removals import services as removals
 
 
 def text(name: str, description: str) -> OpenApiParameter:
@@ -160,8 +162,8 @@ class ScheduleViewSet(viewsets.ModelViewSet[Schedule]):
     list=extend_schema(
         parameters=[
             text("sync", "Slug of a sync."),
-            text("status", "queued, running, succeeded, completed_with_errors, failed or cancelled"),
-            text("trigger", "manual, schedule, after, change, release, event or hint"),
+            text("status", "queued, running, succeeded, completed_with_errors, suspect, failed or cancelled"),
+            text("trigger", "manual, schedule, after, change, release, event, hint or removal"),
             text("since", "24h, 7d, a date or an instant."),
             text("until", "A date or an instant."),
         ]
@@ -196,4 +198,14 @@ class RunViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.Gene
         run = get_object_or_404(queries.runs_for(request.user, "syncs.run"), pk=pk)  # type: ignore[arg-type]
         services.cancel_run(run=run, by=request.user, note=asked.validated_data["note"])
         run.refresh_from_db()
+        return Response(RunSerializer(run).data)
+
+    @extend_schema(request=ConfirmSerializer, responses=RunSerializer)
+    @action(detail=True, methods=["post"], required_permission="ledger.replay")
+    def confirm(self, request: Request, pk: str) -> Response:
+        """Say that a suspect run's source is right: what it did not show is gone, and its volume is usual from now on."""
+        asked = ConfirmSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        run = get_object_or_404(queries.runs_for(request.user, "ledger.replay"), pk=pk)  # type: ignore[arg-type]
+        removals.confirm(run=run, reason=asked.validated_data["reason"], by=request.user)
         return Response(RunSerializer(run).data)

@@ -1,12 +1,17 @@
 from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.ledger import Batch, Transaction
+from hub.sync.models.merge import Merge
 from hub.sync.models.poison import Suspect
+from hub.sync.models.removal import Crawl, RemovalSettings
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
 __all__ = [
     "Batch",
+    "Crawl",
     "Delivery",
     "HeldRecord",
+    "Merge",
+    "RemovalSettings",
     "Run",
     "Schedule",
     "ScheduleSlot",

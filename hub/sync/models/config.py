@@ -7,9 +7,10 @@ from simple_history.models import HistoricalRecords
 
 from connectors.models import Stream
 from governance.models import Entity
+from hub.sync.models.removal import RemovalSettings
 
 
-class Sync(models.Model):
+class Sync(RemovalSettings):
     """One mapping put to work: reads a stream into an entity (in), or delivers an entity to a stream (out)."""
 
     class Mode(models.TextChoices):

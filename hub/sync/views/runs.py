@@ -22,6 +22,7 @@ from hub.sync import queries, run_pages, services
 from hub.sync.models import Run, Transaction
 from hub.sync.moments import SINCE_CHOICES, moment
 from hub.sync.states import TROUBLED, RunStatus
+from hub.sync.views import removals
 from hub.sync.views.common import find_run, find_sync, may_in, me, tell
 from hub.sync.views.ledger import with_syncs
 
@@ -89,7 +90,8 @@ def _is_number(text: str) -> bool:
 @requires("syncs.view")
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     run = find_run(request, pk, "syncs.view")
-    return render(request, "sync/run_detail.html", _live(request, run) | _detail(request, run))
+    context = _live(request, run) | _detail(request, run) | removals.of_run(request, run)
+    return render(request, "sync/run_detail.html", context)
 
 
 @requires("syncs.view")

@@ -130,6 +130,7 @@ def _tabs(request: HttpRequest, sync: Sync, tab: str, row: SyncRow) -> list[tupl
         ("trouble", "Records in trouble", "sync:sync_trouble", row.waiting + row.held + row.troubled or None),
         ("dry-run", "Dry run", "sync:sync_dry_run", None),
         ("settings", "Settings", "sync:sync_settings", None),
+        ("removals", "Removals", "sync:sync_removals", None),
         ("history", "History", "sync:sync_history", None),
     ]
     if not may_in(request, "syncs.run", sync):
