@@ -35,6 +35,7 @@ from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.outbox import Due, Settlement
 from hub.sync.plan import SyncPlan, subscriber_of
+from hub.sync.replays.pins import Plans
 from hub.sync.states import COUNTER, DeliveryState, Outcome
 
 BATCH = 500
@@ -73,6 +74,9 @@ class OutboundRun:
     releasing: set[int] = field(default_factory=set)
     # The last record of this pass; behind the last one that is due, the next pass begins.
     passed: int = 0
+
+    def __post_init__(self) -> None:
+        self.plans = Plans(self.plan)
 
     def work(self, *, deadline: float) -> bool:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
@@ -114,6 +118,7 @@ class OutboundRun:
             due = self._due(limit)
         if due:
             self.passed = due[-1].record_id
+        self.plan, due = self.plans.first_of_one(due)
         return self.pack(due)
 
     def pack(self, due: Sequence[Due]) -> list[Parcel]:
