@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
+from hub.sync.api.replays import DeadLetterViewSet, ReplayViewSet
 from hub.sync.api.switches import StandstillView
 from hub.sync.api.syncs import RunViewSet, ScheduleViewSet, SyncViewSet
 
@@ -14,5 +15,7 @@ router.register("runs", RunViewSet)
 router.register("transactions", TransactionViewSet)
 router.register("held-records", HeldViewSet)
 router.register("deliveries", DeliveryViewSet)
+router.register("dead-letters", DeadLetterViewSet)
+router.register("replays", ReplayViewSet)
 
 urlpatterns = [*router.urls, path("standstill/", StandstillView.as_view(), name="standstill")]

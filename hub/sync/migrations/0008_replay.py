@@ -14,7 +14,8 @@ select 'out-' || d.sync_id || '-' || d.record_id as id, 'out' as leg, d.sync_id,
   case when d.state = 1 or (d.state = 2 and d.next_at < '9999-01-01 00:00:00+00') then d.next_at end as acts_at,
   -- What is stopped is due since it stopped; of the others the ledger knows when they failed.
   case when d.state in (1, 2) then coalesce(
-    (select max(t.at) from sync_transaction t where t.record_id = d.record_id and t.sync_id = d.sync_id and t.outcome >= 5),
+    (select max(t.at) from sync_transaction t where t.record_id = d.record_id and t.sync_id = d.sync_id
+      and t.outcome between 5 and 10),
     least(d.next_at, now())) else d.next_at end as failed_at,
   c.amount, c.currency, c.customer, c.project, d.missing_key,
   d.target_ref is not null or d.delivered_version is not null or exists (

@@ -80,7 +80,7 @@ class Replay(models.Model):
     OPEN = (State.NEEDS_APPROVAL, State.RUNNING)
 
     action = models.CharField(max_length=8, choices=Action, default=Action.RETRY)
-    # The filter as it was asked for, {"state": "dead", …}, and the syncs that it was carried out in.
+    # The filter as it was asked for, {"state": "dead", …}, and the syncs that its items belong to.
     filter = models.JSONField(default=dict)
     sync_ids = models.JSONField(default=list)
     fingerprint = models.CharField(max_length=32)

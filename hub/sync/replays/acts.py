@@ -13,13 +13,22 @@ from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 
 from hub.sync.models import DeadLetter, Replay, ReplayItem, Sync
 from hub.sync.replays.causes import DOUBT_CODES
-from hub.sync.replays.safety import Safety
+from hub.sync.replays.safety import Safety, by_sync
 from mappings.models import MappingVersion
 
 Act = ReplayItem.Act
 # Nobody can stop what is on its way; it is sent again by itself, or purged with its queue.
 MOVING = Q(state="retrying")
 NOWHERE = Q(pk__in=[])
+
+
+def of_retry(rows: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+    """The letters with the `act` of a replay that takes the current versions: what a list shows of each."""
+    return with_act(rows, safety_of(rows), action=Replay.Action.RETRY, versions=Replay.Versions.CURRENT)
+
+
+def safety_of(rows: QuerySet[DeadLetter]) -> dict[int, Safety]:
+    return by_sync(list(rows.order_by().values_list("sync_id", flat=True).distinct()))
 
 
 def with_act(

@@ -62,7 +62,6 @@ def _make(wanted: Wanted, *, by: Any, reason: str, token: str, expect: int | Non
     replay = Replay.objects.create(
         action=wanted.action,
         filter=dict(wanted.letters.asked),
-        sync_ids=[] if wanted.sync_ids is None else sorted(wanted.sync_ids),
         fingerprint=_fingerprint(wanted),
         token=token or None,
         versions=wanted.versions,
@@ -134,7 +133,8 @@ def _fix_runs(replay: Replay, found: ReplayPlan) -> None:
 def _count(replay: Replay) -> None:
     replay.left = replay.items.filter(status=Status.LEFT).count()
     replay.planned = replay.items.count() - replay.left
-    replay.save(update_fields=["left", "planned"])
+    replay.sync_ids = sorted(replay.items.order_by().values_list("sync_id", flat=True).distinct())
+    replay.save(update_fields=["left", "planned", "sync_ids"])
 
 
 # A second person, and the end --------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class Plans:
         if pin is None:
             return self.own
         if pin not in self._pinned:
-            self._pinned[pin] = load_plan(self.own.sync, run=_as_ran(pin))
+            self._pinned[pin] = load_plan(self.own.sync, run=as_ran(pin))
         return self._pinned[pin]
 
     def first_of_one(self, due: Sequence[Due]) -> tuple[SyncPlan, list[Due]]:
@@ -52,8 +52,8 @@ class Plans:
         return [(self.of(pin), group) for pin, group in groups.items()]
 
 
-def _as_ran(pin: Pin) -> Run:
-    """A run that is never stored: what `load_plan` reads pinned versions from."""
+def as_ran(pin: Pin) -> Run:
+    """A run that is never stored: what `load_plan` reads pinned versions from. Raises DoesNotExist when they are gone."""
     return Run(
         mapping_version=MappingVersion.objects.get(pk=pin.mapping_version_id),
         contract_version=ContractVersion.objects.select_related("contract").get(pk=pin.contract_version_id),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from hub.common.errors import ConfigError
 from hub.sync import totals
 from hub.sync.models import DeadLetter, Replay, ReplayItem, Run, Sync
-from hub.sync.replays import acts, safety
+from hub.sync.replays import acts
 from hub.sync.replays.letters import LetterFilter
 from hub.sync.states import ACTIVE, RunStatus
 
@@ -37,12 +37,17 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.action == Replay.Action.RECOVER and self.letters.since is None:
             raise ConfigError("Say since when to recover.", where="since", code="NEEDED")
+        if self.scope == Replay.Scope.START and self.versions == Replay.Versions.AS_RAN:
+            raise ConfigError(
+                "From the start with the versions it ran with leads to what is here already.",
+                where="versions",
+                fix="Take the current versions, or only what failed.",
+            )
 
     def rows(self) -> QuerySet[DeadLetter]:
         """The letters with what is done with each, as `act`."""
         rows = self.letters.rows(self.sync_ids)
-        concerned = list(rows.order_by().values_list("sync_id", flat=True).distinct())
-        return acts.with_act(rows, safety.by_sync(concerned), action=self.action, versions=self.versions)
+        return acts.with_act(rows, acts.safety_of(rows), action=self.action, versions=self.versions)
 
 
 Amounts = dict[str, Decimal]

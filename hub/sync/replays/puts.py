@@ -39,7 +39,8 @@ ASK = f"""
 with due as ({_DUE.format(condition="d.state = %(unsure)s")}),
 put as (
   update sync_delivery d set next_at = case when d.next_at < %(never)s then d.next_at else greatest(now(), (
-    select max(t.at) from sync_transaction t where t.record_id = d.record_id and t.sync_id = d.sync_id and t.outcome >= 5
+    select max(t.at) from sync_transaction t
+    where t.record_id = d.record_id and t.sync_id = d.sync_id and t.outcome = %(doubt)s
   ) + make_interval(secs => s.seconds)) end
   from due join unnest(%(syncs)s::bigint[], %(seconds)s::float8[]) s(sync_id, seconds) on s.sync_id = due.sync_id
   where d.sync_id = due.sync_id and d.record_id = due.record_id returning due.id)
@@ -113,6 +114,7 @@ def _ask(cursor: Any, replay: Replay, ids: list[int], *, safety: dict[int, Safet
     values = {
         "ids": ids,
         "unsure": int(DeliveryState.UNSURE),
+        "doubt": int(Outcome.UNSURE),
         "never": outbox.NEVER,
         "syncs": list(safety),
         "seconds": [found.settle_seconds for found in safety.values()],
