@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConnectionStatusEnum": "connectors.models.Connection.Status",
         "RunStatusEnum": "hub.sync.states.RunStatus",
+        "ReplayActionEnum": "hub.sync.models.Replay.Action",
     },
 }
 

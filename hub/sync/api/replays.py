@@ -80,7 +80,7 @@ class GoSerializer(WantedSerializer):
     expect = serializers.IntegerField(required=False, default=None, help_text="The number that the plan had.")
 
 
-class PlanSerializer(serializers.Serializer[Any]):
+class ReplayPlanSerializer(serializers.Serializer[Any]):
     """`number` would be put; `left` needs a person; `amounts` are by currency, the rest are numbers by name."""
 
     number = serializers.IntegerField()
@@ -99,7 +99,7 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
     counts = serializers.SerializerMethodField()
     requested_by = serializers.CharField(source="requested_by.email", allow_null=True, default=None)
     decided_by = serializers.CharField(source="decided_by.email", allow_null=True, default=None)
-    plan = PlanSerializer()
+    plan = ReplayPlanSerializer()
 
     class Meta:
         model = Replay
@@ -176,14 +176,14 @@ class ReplayViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.G
             needed if isinstance(needed, str) else needed[self.request.method],
         )
 
-    @extend_schema(request=WantedSerializer, responses=PlanSerializer)
+    @extend_schema(request=WantedSerializer, responses=ReplayPlanSerializer)
     @action(detail=False, methods=["post"], required_permission=ACT)
     def plan(self, request: Request) -> Response:
         """Count what a replay would do, and touch nothing."""
         asked = WantedSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         found = planning.plan(_wanted(request, asked.validated_data), by=request.user)
-        return Response(PlanSerializer(found.as_data()).data)
+        return Response(ReplayPlanSerializer(found.as_data()).data)
 
     @extend_schema(request=GoSerializer, responses={202: StartedReplaySerializer})
     def create(self, request: Request) -> Response:
