@@ -52,7 +52,7 @@ class TestTheList:
             "No such account.",
             "Wrong content.",
             "Correct the record",
-            "Safe: the same key",
+            "the same key as before",
             "euro",
         ):
             assert words in page

@@ -47,7 +47,7 @@ _STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a page says of one letter. `is_safe` tells whether a replay may put it without a person looking."""
+    """What a page says of one letter. `is_safe` tells whether a replay may put it without a person looking, `safety` why."""
 
     word: str
     cause: str
@@ -96,7 +96,7 @@ def explain(letter: DeadLetter, act: str) -> Cause:
 
 def _safe(letter: DeadLetter, act: str) -> tuple[bool, str]:
     if act == ReplayItem.Act.LEAVE:
-        return False, "Could double it: a person looks first" if letter.is_kept else "Cannot be tried from what is kept"
+        return False, "It could come twice." if letter.is_kept else "Too little of it is kept."
     if act == ReplayItem.Act.ASK:
-        return True, "Asked first, sent only if it is missing"
-    return True, "Safe: the same key as before" if letter.leg == "out" else "Safe: nothing leaves the hub"
+        return True, "It is asked about first, and sent only if it is missing."
+    return True, "It goes under the same key as before." if letter.leg == "out" else "It takes the usual way in."
