@@ -117,9 +117,19 @@ class TestOneJob:
         replay, _ = go("state=dead", by=olga)
         assert jobs.cancel(replay=replay, by=olga)
         assert not jobs.cancel(replay=replay, by=olga)
-        assert work.execute(replay.pk) is None
+        assert finish(firm, replay) == {"skipped": 1}
         assert Delivery.objects.get().state == DeliveryState.DEAD
-        assert outcomes.counts(replay) == {"skipped": 1}
+        assert replay.state == Replay.State.CANCELLED
+
+    def test_what_was_put_before_a_cancel_is_still_followed(self, firm, olga):
+        kill(firm, 1)
+        firm.erp.refuse.clear()
+        replay, _ = go("state=dead", by=olga)
+        work.execute(replay.pk)
+        jobs.cancel(replay=replay, by=olga)
+        assert finish(firm, replay) == {"done": 1}
+        assert replay.state == Replay.State.CANCELLED
+        assert work.ring_open() == 0
 
     def test_a_paused_sync_keeps_what_was_put(self, firm, olga):
         kill(firm, 1)
@@ -291,6 +301,17 @@ class TestVersions:
         moved_on.read(build.project_row(1, title="Newer"), build.project_row(2))
         moved_on.deliver()
         assert moved_on.erp.targets["jobs"]["P-0001"]["state"] == "active"
+
+    def test_a_later_replay_ends_the_pin_of_an_earlier_one(self, moved_on, olga):
+        moved_on.erp.refuse["P-0001"] = PermanentError("Still closed.")
+        replay, _ = go("text=P-0001", by=olga, versions="as_ran")
+        work.execute(replay.pk)
+        moved_on.deliver()
+        moved_on.erp.refuse.clear()
+        later, _ = go("sync=erp-jobs", by=olga)
+        finish(moved_on, later)
+        assert moved_on.erp.targets["jobs"]["P-0001"]["state"] == "active"
+        assert outcomes.counts(replay) == {"skipped": 1}
 
     def test_a_held_record_is_read_with_either(self, firm, olga):
         firm.hold_one()

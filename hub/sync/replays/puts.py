@@ -53,6 +53,13 @@ with put as (
     and h.state = any(%(open)s) returning i.id)
 update sync_replayitem i set status = %(put)s from put where i.id = put.id returning i.sync_id
 """
+# A pin of an earlier replay ends where a later one puts the same record.
+SUPERSEDE = """
+update sync_replayitem o set status = %(skipped)s, note = %(note)s from sync_replayitem i
+where i.id = any(%(ids)s::bigint[]) and i.status = %(put)s and o.sync_id = i.sync_id and o.leg = %(leg)s and i.leg = %(leg)s
+  and {column} and o.id <> i.id and o.mapping_version_id is not null and o.status in (2, 3)
+"""
+_SAME = {"out": "o.record_id = i.record_id", "in": "o.external_id = i.external_id"}
 DISCARD_OUT = f"""
 with due as ({_DUE.format(condition="d.state = any(%(states)s)")}),
 gone as (
@@ -107,7 +114,13 @@ def send(cursor: Any, ids: Sequence[int]) -> None:
     """Deliveries that are stopped or wait for their next attempt are due now, with all attempts before them."""
     values = {"ids": list(ids), "states": [int(s) for s in RETRYABLE], "pending": int(DeliveryState.PENDING)}
     rows = cursor.execute(SEND, {**values, "put": int(Status.PUT)}).fetchall()
+    _supersede(cursor, ids, "out")
     engine.start_all({row[0] for row in rows}, trigger=Run.Trigger.CHANGE)
+
+
+def _supersede(cursor: Any, ids: Sequence[int], leg: str) -> None:
+    values = {"ids": list(ids), "leg": leg, "put": int(Status.PUT), "skipped": int(Status.SKIPPED)}
+    cursor.execute(SUPERSEDE.format(column=_SAME[leg]), {**values, "note": "A later replay has put it."})
 
 
 def _ask(cursor: Any, replay: Replay, ids: list[int], *, safety: dict[int, Safety]) -> None:
@@ -127,6 +140,7 @@ def _ask(cursor: Any, replay: Replay, ids: list[int], *, safety: dict[int, Safet
 def _try(cursor: Any, replay: Replay, ids: list[int]) -> None:
     values = {"ids": ids, "released": int(HeldState.RELEASED), "open": [int(s) for s in OPEN_HELD]}
     rows = cursor.execute(TRY, {**values, "put": int(Status.PUT)}).fetchall()
+    _supersede(cursor, ids, "in")
     engine.start_all({row[0] for row in rows}, trigger=Run.Trigger.RELEASE)
 
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from hub.common import facts
@@ -46,7 +46,7 @@ def _claim(replay_id: int) -> Replay | None:
     with plain_cursor() as cursor:
         row = cursor.execute(
             "update sync_replay set epoch = epoch + 1, lease_until = now() + make_interval(secs => %s) where id = %s"
-            " and state = 'running' and (lease_until is null or lease_until < now()) returning id",
+            " and state in ('running', 'cancelled') and (lease_until is null or lease_until < now()) returning id",
             [LEASE_SECONDS, replay_id],
         ).fetchone()
     return Replay.objects.select_related("requested_by").get(pk=replay_id) if row else None
@@ -56,7 +56,7 @@ def _fence(cursor: Any, replay: Replay) -> None:
     """First statement of every chunk: lock the job, extend the lease; raises LostLease when it is not ours any more."""
     row = cursor.execute(
         "update sync_replay set lease_until = now() + make_interval(secs => %s)"
-        " where id = %s and epoch = %s and state = 'running' returning id",
+        " where id = %s and epoch = %s and state in ('running', 'cancelled') returning id",
         [LEASE_SECONDS, replay.pk, replay.epoch],
     ).fetchone()
     if row is None:
@@ -86,17 +86,23 @@ def _look(replay: Replay) -> None:
 
 def _release(replay: Replay) -> None:
     """Give the lease back; the last item that ends also ends the job."""
-    mine = Replay.objects.filter(pk=replay.pk, epoch=replay.epoch, state=Replay.State.RUNNING)
+    mine = Replay.objects.filter(pk=replay.pk, epoch=replay.epoch)
+    mine.update(lease_until=None)
     if replay.items.filter(status__in=ReplayItem.UNDER_WAY).exists():
-        mine.update(lease_until=None)
-    elif mine.update(lease_until=None, state=Replay.State.DONE, finished_at=Now()):
+        return
+    if mine.filter(state=Replay.State.RUNNING).update(state=Replay.State.DONE, finished_at=Now()):
         facts.publish("replay_finished", replay=replay)
 
 
 def ring_open() -> int:
-    """Wake a worker for each job that is under way and that nobody works on; returns how many."""
+    """Wake a worker for each job that is under way and that nobody works on; returns how many.
+
+    Also for what a cancelled job had put, until that has ended: its versions are pinned as long.
+    """
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    ids = list(Replay.objects.filter(free, state=Replay.State.RUNNING).order_by("pk").values_list("pk", flat=True))
+    put = ReplayItem.objects.filter(replay=OuterRef("pk"), status__in=ReplayItem.UNDER_WAY)
+    open_ones = Q(state=Replay.State.RUNNING) | Q(Exists(put), state=Replay.State.CANCELLED)
+    ids = list(Replay.objects.filter(free & open_ones).order_by("pk").values_list("pk", flat=True))
     for replay_id in ids:
         bell.ring_replay(replay_id)
     return len(ids)
