@@ -183,6 +183,9 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = envint("HUB_WORKER_MEMORY_KB", 800_000)
 HUB_TICK_SECONDS = envint("HUB_TICK_SECONDS", 3)
 # Due work may wait this long for a worker; at twice that, /healthz/work is red.
 HUB_WORK_SECONDS = envint("HUB_WORK_SECONDS", 120)
+# A person who puts more dead letters again than this within 24 hours, or more of one currency, needs a second person.
+HUB_REPLAY_RECORDS = envint("HUB_REPLAY_RECORDS", 10_000)
+HUB_REPLAY_AMOUNT = envint("HUB_REPLAY_AMOUNT", 1_000_000)
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "hub.sync.tasks.tick", "schedule": HUB_TICK_SECONDS, "options": {"expires": HUB_TICK_SECONDS * 2}},
     "webhooks": {
@@ -225,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConnectionStatusEnum": "connectors.models.Connection.Status",
         "RunStatusEnum": "hub.sync.states.RunStatus",
+        "ReplayActionEnum": "hub.sync.models.Replay.Action",
     },
 }
 

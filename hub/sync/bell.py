@@ -22,12 +22,12 @@ def ring(run: Run, *, direction: str) -> None:
     transaction.on_commit(lambda: _send(name, run.pk))
 
 
-def _send(name: str, run_id: int) -> None:
+def _send(name: str, number: int) -> None:
     try:
-        current_app.send_task(name, args=[run_id], retry=False, expires=EXPIRES_SECONDS)
+        current_app.send_task(name, args=[number], retry=False, expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
-        # The run stands in the database; the sweeper takes it up.
-        log.warning("The broker did not take the ring for run %s: %s", run_id, error)
+        # The work stands in the database; the sweeper takes it up.
+        log.warning("The broker did not take the ring %s %s: %s", name, number, error)
 
 
 def ring_probe(connection_id: int) -> None:
@@ -36,3 +36,8 @@ def ring_probe(connection_id: int) -> None:
         current_app.send_task("hub.sync.tasks.probe", args=[connection_id], retry=False, expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
         log.warning("The broker did not take the ring for connection %s: %s", connection_id, error)
+
+
+def ring_replay(replay_id: int) -> None:
+    """Wake a worker for a replay once the current transaction has committed."""
+    transaction.on_commit(lambda: _send("hub.sync.tasks.replay", replay_id))

@@ -8,8 +8,16 @@ from typing import Any
 from hub.sync.models import Schedule, Sync
 
 MOST = 50
+MAX_NOTE = 100
 _QUIET = ("updated_at", "created_at", "next_at", "paused_at", "paused_by")
 _TONE = {"+": "ok", "~": "run", "-": "muted"}
+
+
+def note(sync: Sync, words: str, *, by: Any) -> None:
+    """A row in the history of a sync about something that changed none of its settings."""
+    sync._change_reason = words[:MAX_NOTE]  # type: ignore[attr-defined]
+    sync._history_user = by  # type: ignore[attr-defined]
+    sync.save(update_fields=["updated_at"])
 
 
 def events_of(sync: Sync) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from hub.sync.poison_in import Isolation
 from hub.sync.prepare import Prepared, prepare
 from hub.sync.removals import removal
 from hub.sync.removals.crawls import Notes
+from hub.sync.replays.pins import Plans
 
 # A page that loses a race for a new key, or a deadlock, is prepared again; more often than this is no race.
 STORE_ATTEMPTS = 5
@@ -105,14 +106,17 @@ class InboundRun:
 
     def _retry_released(self) -> None:
         """Records whose parent has arrived go through the whole path again, before anything new is read."""
+        plans = Plans(self.plan)
         while True:
             with plain_cursor() as cursor:
                 tried = held.released(cursor, self.plan.sync.pk, RELEASED_PAGE)
             if not tried:
                 return
-            records = [body for _, body in tried]
-            page = Page(records, resume=self.run.resume, cursor=self.run.cursor_to)
-            self._page(page, is_last=False, is_again=True)
+            for self.plan, group in plans.by_pin(tried):
+                records = [body for _, body in group]
+                page = Page(records, resume=self.run.resume, cursor=self.run.cursor_to)
+                self._page(page, is_last=False, is_again=True)
+            self.plan = plans.own
             with plain_cursor() as cursor:
                 held.settle_released(cursor, self.plan.sync.pk, [external_id for external_id, _ in tried])
 

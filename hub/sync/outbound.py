@@ -38,6 +38,7 @@ from hub.sync.outbox import Due, Settlement
 from hub.sync.plan import SyncPlan, subscriber_of
 from hub.sync.poison_out import Isolation
 from hub.sync.removals import telling
+from hub.sync.replays.pins import Plans
 from hub.sync.states import COUNTER, DeliveryState, Outcome
 
 BATCH = 500
@@ -87,6 +88,9 @@ class OutboundRun:
     def ladder(self) -> retry.Ladder:
         return retry.Ladder.of(self.plan.sync)
 
+    def __post_init__(self) -> None:
+        self.plans = Plans(self.plan)
+
     def work(self, *, deadline: float) -> bool:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
         started = time.perf_counter()
@@ -127,6 +131,7 @@ class OutboundRun:
             self.passed = 0
             due = self._due(limit)
         due = self.isolation.pick(due)
+        self.plan, due = self.plans.first_of_one(due)
         if due:
             self.passed = due[-1].record_id
         if due and self.isolation.is_convicted(due[0]):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from governance.models import ContractVersion
 from governance.schemas import Schema, fields_of
 from hub.common import facts
@@ -21,9 +23,10 @@ from hub.common.records import Record
 from hub.records import services as records
 from hub.records.models import CanonicalRecord
 from hub.sync import ledger
-from hub.sync.models import Batch, Run, Sync, Transaction
+from hub.sync.models import Batch, Sync, Transaction
 from hub.sync.plan import SyncPlan, load_plan
 from hub.sync.prepare import RAW
+from hub.sync.replays.pins import Pin, as_ran
 from hub.sync.states import Outcome
 from mappings.models import MappingVersion
 from mappings.rules import FieldRule, parse_rules
@@ -63,11 +66,11 @@ def payload_of(row: Transaction) -> Any:
 
 
 def plan_of(row: Transaction, sync: Sync) -> SyncPlan | None:
-    """The sync compiled with the versions that the row's run was pinned to; None when they cannot be loaded."""
-    run = Run.objects.select_related("mapping_version", "contract_version__contract").filter(pk=row.run_id).first()
+    """The sync compiled with the versions of the row's batch; None when they cannot be loaded."""
+    batch = Batch.objects.filter(pk=row.batch_id).values_list("mapping_version_id", "contract_version_id").first()
     try:
-        return load_plan(sync, run=run)
-    except HubError:
+        return load_plan(sync, run=as_ran(Pin(batch[0] or 0, batch[1] or 0))) if batch else None
+    except (HubError, ObjectDoesNotExist):
         return None
 
 

@@ -19,12 +19,11 @@ from django.db.models import Count, Min, QuerySet
 from hub.common import facts
 from hub.common.errors import ConfigError
 from hub.common.reasons import needed
-from hub.sync import gate, totals
+from hub.sync import gate, history, totals
 from hub.sync.models import Delivery, Run, Sync
 from hub.sync.states import DeliveryState, Outcome, RunStatus
 
 QUEUED = (DeliveryState.PENDING, DeliveryState.WAITING)
-MAX_NOTE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,5 @@ def _discard(sync_ids: list[int], detail: str) -> None:
 
 
 def _remember(sync: Sync, number: int, reason: str, by: Any) -> None:
-    """A row of the sync's history."""
     what = "1 queued delivery" if number == 1 else f"{number:,} queued deliveries"
-    sync._change_reason = f"Purged {what}: {reason}"[:MAX_NOTE]  # type: ignore[attr-defined]
-    sync._history_user = by  # type: ignore[attr-defined]
-    sync.save(update_fields=["updated_at"])
+    history.note(sync, f"Purged {what}: {reason}", by=by)

@@ -12,6 +12,7 @@ from hub.common.db import plain_cursor
 from hub.common.times import business_now
 from hub.sync import bell, engine, gate, held, probing
 from hub.sync.models import Delivery, Run, Schedule, ScheduleSlot
+from hub.sync.replays import work as replays
 from hub.sync.scheduling import next_slot
 from hub.sync.states import ACTIVE, DeliveryState
 
@@ -26,6 +27,7 @@ def tick() -> None:
     start_due_deliveries()
     release_waiting()
     probing.ring_due_probes()
+    replays.ring_open()
     ensure_partitions()
 
 

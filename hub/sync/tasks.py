@@ -10,6 +10,7 @@ from django.db import connections
 
 from connectors.services import load_protocols_in_use
 from hub.sync import engine, probing, sweeper
+from hub.sync.replays import work
 
 
 @worker_init.connect
@@ -35,6 +36,12 @@ def deliver(run_id: int) -> None:
 def probe(connection_id: int) -> None:
     """Try a connection that did not answer."""
     probing.probe(connection_id)
+
+
+@shared_task
+def replay(replay_id: int) -> None:
+    """Put dead letters again for a slice of time, and look at what became of those before."""
+    work.execute(replay_id)
 
 
 @shared_task

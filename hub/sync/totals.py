@@ -53,11 +53,13 @@ def by_state(rows: QuerySet[Any]) -> list[tuple[int, int]]:
 
 
 def tabs(user: User, current: str) -> list[tuple[str, str, bool, int | None]]:
-    """The two lists of trouble, for components/tabs.html."""
+    """The lists of trouble, for components/tabs.html."""
     held, deliveries = held_for(user).count(), deliveries_for(user).count()
     return [
+        ("Dead letters", reverse("sync:dead_letter_list"), current == "letters", held + deliveries),
         ("Held records", reverse("sync:held_list"), current == "held", held),
         ("Deliveries in trouble", reverse("sync:delivery_list"), current == "deliveries", deliveries),
+        ("Replays", reverse("sync:replay_list"), current == "replays", None),
     ]
 
 

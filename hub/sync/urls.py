@@ -15,7 +15,20 @@ from hub.sync import (
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
 from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers its part of the first page
-from hub.sync.views import deliveries, dry_runs, editing, held, ledger, merges, removals, runs, switches, syncs
+from hub.sync.views import (
+    dead_letters,
+    deliveries,
+    dry_runs,
+    editing,
+    held,
+    ledger,
+    merges,
+    removals,
+    replays,
+    runs,
+    switches,
+    syncs,
+)
 
 register_converter(HeldConverter, "held")
 register_converter(DeliveryConverter, "delivery")
@@ -64,18 +77,25 @@ urlpatterns = [
     path("transactions/<int:pk>/", ledger.transaction_detail, name="transaction_detail"),
     path("transactions/<int:pk>/reveal/", ledger.transaction_reveal, name="transaction_reveal"),
     *list_urls("held/", held.held_list, "held_list"),
-    path("held/retry/", held.held_retry_all, name="held_retry_all"),
     path("held/<held:key>/", held.held_detail, name="held_detail"),
     path("held/<held:key>/reveal/", held.held_reveal, name="held_reveal"),
     path("held/<held:key>/retry/", held.held_retry, name="held_retry"),
     path("held/<held:key>/discard/", held.held_discard, name="held_discard"),
     *list_urls("deliveries/", deliveries.delivery_list, "delivery_list"),
-    path("deliveries/retry/", deliveries.delivery_retry_all, name="delivery_retry_all"),
     path("deliveries/<delivery:key>/", deliveries.delivery_detail, name="delivery_detail"),
     path("deliveries/<delivery:key>/retry/", deliveries.delivery_retry, name="delivery_retry"),
     path("deliveries/<delivery:key>/discard/", deliveries.delivery_discard, name="delivery_discard"),
     path("deliveries/<delivery:key>/there/", deliveries.delivery_confirm, name="delivery_confirm"),
     path("deliveries/<delivery:key>/resend/", deliveries.delivery_resend, name="delivery_resend"),
+    *list_urls("dead-letters/", dead_letters.dead_letter_list, "dead_letter_list"),
+    path("dead-letters/plan/", replays.replay_plan, name="replay_plan"),
+    *list_urls("replays/", replays.replay_list, "replay_list"),
+    path("replays/start/", replays.replay_start, name="replay_start"),
+    path("replays/<int:pk>/", replays.replay_detail, name="replay_detail"),
+    path("replays/<int:pk>/live/", replays.replay_live, name="replay_live"),
+    path("replays/<int:pk>/cancel/", replays.replay_cancel, name="replay_cancel"),
+    path("replays/<int:pk>/approve/", replays.replay_approve, name="replay_approve"),
+    path("replays/<int:pk>/decline/", replays.replay_decline, name="replay_decline"),
 ]
 
 
@@ -85,7 +105,15 @@ def _in_trouble(user: object) -> Badge | None:
 
 
 nav.register(
-    Entry("Work", "Held records", "sync:held_list", icon="ban", permission="ledger.view", order=20, badge=_in_trouble)
+    Entry(
+        "Work",
+        "Dead letters",
+        "sync:dead_letter_list",
+        icon="ban",
+        permission="ledger.view",
+        order=20,
+        badge=_in_trouble,
+    )
 )
 nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))
 nav.register(Entry("Watch", "Transactions", "sync:transaction_list", icon="list", permission="ledger.view", order=25))

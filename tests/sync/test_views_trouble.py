@@ -73,11 +73,10 @@ class TestHeldRecords:
         response = browse(olga).post(f"/held/{held_key(held)}/retry/", follow=True)
         assert "no id" in messages_of(response)
 
-    def test_try_all_again_takes_only_what_matches(self, firm, browse, olga):
+    def test_try_all_again_leads_to_the_plan_of_what_matches(self, firm, browse, olga):
         firm.read(build.project_row(2, currency="euro"), build.project_row(3, status="odd"))
-        browse(olga).post("/held/retry/?field=status")
-        assert HeldRecord.objects.get(state=HeldState.RELEASED).external_id == "3"
-        assert HeldRecord.objects.get(state=HeldState.QUARANTINED).external_id == "2"
+        page = browse(olga).get("/held/?field=status").content.decode()
+        assert "/dead-letters/plan/?leg=in&amp;field=status" in page
 
     def test_a_discard_asks_for_a_reason(self, firm, browse, olga):
         held = firm.hold_one()
@@ -142,13 +141,14 @@ class TestDeliveries:
         assert "1 delivery is due now" in messages_of(response)
         assert Delivery.objects.get().state == DeliveryState.PENDING
 
-    def test_send_all_again_takes_only_what_matches(self, firm, browse, olga):
+    def test_send_all_again_leads_to_the_plan_of_what_matches(self, firm, browse, olga):
         firm.kill_one()
-        client = browse(olga)
-        client.post("/deliveries/retry/?state=waiting")
-        assert Delivery.objects.get().state == DeliveryState.DEAD
-        client.post("/deliveries/retry/?state=dead")
-        assert Delivery.objects.get().state == DeliveryState.PENDING
+        page = browse(olga).get("/deliveries/?state=dead").content.decode()
+        assert "/dead-letters/plan/?leg=out&amp;state=dead" in page
+
+    def test_one_delivery_shows_what_its_last_attempt_sent(self, firm, browse, olga):
+        page = browse(olga).get(f"/deliveries/{delivery_key(firm.kill_one())}/").content.decode()
+        assert "&quot;description&quot;: &quot;Project 1&quot;" in page
 
     def test_a_lost_answer_asks_whether_it_arrived(self, firm, browse, olga):
         delivery = firm.lose_one()
@@ -180,12 +180,10 @@ class TestWhoMayDecide:
         return [
             f"/held/{held_key(held)}/retry/",
             f"/held/{held_key(held)}/discard/",
-            "/held/retry/",
             f"/deliveries/{delivery_key(dead)}/retry/",
             f"/deliveries/{delivery_key(dead)}/discard/",
             f"/deliveries/{delivery_key(dead)}/there/",
             f"/deliveries/{delivery_key(dead)}/resend/",
-            "/deliveries/retry/",
         ]
 
     def test_a_viewer_decides_nothing(self, paths, browse, make_person):
@@ -199,8 +197,7 @@ class TestWhoMayDecide:
         before = list(HeldRecord.objects.values()), list(Delivery.objects.values()), Run.objects.count()
         client = browse(make_person("Bill", ("operator", "billing-gl")))
         for path in paths:
-            expected = 302 if path in ("/held/retry/", "/deliveries/retry/") else 404
-            assert client.post(path, {"reason": "x", "ref": "x"}).status_code == expected, path
+            assert client.post(path, {"reason": "x", "ref": "x"}).status_code == 404, path
         assert (list(HeldRecord.objects.values()), list(Delivery.objects.values()), Run.objects.count()) == before
 
     def test_nothing_is_decided_by_a_link(self, paths, browse, olga):

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
 from hub.sync.api.merges import MergeViewSet
+from hub.sync.api.replays import DeadLetterViewSet, ReplayViewSet
 from hub.sync.api.switches import StandstillView
 from hub.sync.api.syncs import RunViewSet, ScheduleViewSet, SyncViewSet
 
@@ -16,5 +17,7 @@ router.register("transactions", TransactionViewSet)
 router.register("held-records", HeldViewSet)
 router.register("deliveries", DeliveryViewSet)
 router.register("merges", MergeViewSet)
+router.register("dead-letters", DeadLetterViewSet)
+router.register("replays", ReplayViewSet)
 
 urlpatterns = [*router.urls, path("standstill/", StandstillView.as_view(), name="standstill")]

@@ -3,15 +3,19 @@ from hub.sync.models.ledger import Batch, Transaction
 from hub.sync.models.merge import Merge
 from hub.sync.models.poison import Suspect
 from hub.sync.models.removal import Crawl, RemovalSettings
+from hub.sync.models.replay import DeadLetter, Replay, ReplayItem
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
 __all__ = [
     "Batch",
     "Crawl",
+    "DeadLetter",
     "Delivery",
     "HeldRecord",
     "Merge",
     "RemovalSettings",
+    "Replay",
+    "ReplayItem",
     "Run",
     "Schedule",
     "ScheduleSlot",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -14,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from hub.common import display
 from hub.common.templatetags.ui import status as status_tag
 from hub.sync import keys, links, run_pages, totals
-from hub.sync.models import Delivery, HeldRecord, Run, Transaction
+from hub.sync.models import Delivery, HeldRecord, ReplayItem, Run, Transaction
 from hub.sync.queries import elapsed_seconds
 from hub.sync.states import DeliveryState, HeldState, Outcome
 
@@ -61,6 +62,34 @@ def delivery_state(delivery: Delivery) -> SafeString:
 @register.simple_tag
 def held_state(held: HeldRecord) -> SafeString:
     return status_tag(HeldState(held.state).name.lower(), "Will be tried" if held.state == HeldState.RELEASED else "")
+
+
+# How the states of a replay's records look; the words are their own.
+_ITEM_STATES = {
+    ReplayItem.Status.PLANNED: "queued",
+    ReplayItem.Status.READING: "running",
+    ReplayItem.Status.PUT: "in_flight",
+    ReplayItem.Status.DONE: "done",
+    ReplayItem.Status.FAILED: "failed",
+    ReplayItem.Status.SKIPPED: "skipped",
+    ReplayItem.Status.LEFT: "review",
+}
+
+
+@register.simple_tag
+def item_state(item: ReplayItem) -> SafeString:
+    return status_tag(_ITEM_STATES[ReplayItem.Status(item.status)], item.get_status_display())
+
+
+@register.simple_tag
+def item_url(item: ReplayItem) -> str:
+    """The page of a replay's record, "" where it has none any more."""
+    if item.leg == "run":
+        return reverse("sync:run_detail", args=[item.record_id])
+    if item.leg == "out":
+        return reverse("sync:delivery_detail", args=[keys.DeliveryKey(item.sync_id, item.record_id or 0)])
+    has_gone = item.status in (ReplayItem.Status.DONE, ReplayItem.Status.SKIPPED)
+    return "" if has_gone else reverse("sync:held_detail", args=[keys.HeldKey(item.sync_id, item.external_id or "")])
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 
 from hub.accounts.models import User
 from hub.common.errors import HubError
+from hub.common.filters import FilterBar
 from hub.sync import queries
 from hub.sync.keys import DeliveryKey, HeldKey
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, Transaction
@@ -60,6 +61,12 @@ def may_in(request: HttpRequest, permission: str, sync: Sync | None) -> bool:
     if sync is None:
         return user.domain_ids_for(permission) is None
     return user.has_hub_perm(permission, sync.entity.domain_id)
+
+
+def asked_of(bar: FilterBar) -> dict[str, str]:
+    """What a bar filters by as the words of a hub.sync.replays.letters.LetterFilter."""
+    asked = {key: bar.get(key) for key in bar.keys if bar.get(key)}
+    return {**asked, "text": bar.text} if bar.text else asked
 
 
 def tell(request: HttpRequest, error: HubError) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
@@ -19,10 +21,11 @@ from hub.common.lists import paginate
 from hub.common.permissions import requires
 from hub.sync import ledger_search, payloads, poison, queries, totals, trouble
 from hub.sync.keys import DeliveryKey
-from hub.sync.models import Delivery, Sync, Transaction
+from hub.sync.models import Batch, Delivery, Sync, Transaction
 from hub.sync.retry import Ladder
 from hub.sync.states import DeliveryState
-from hub.sync.views.common import find_delivery, may_in, me, tell
+from hub.sync.views.common import asked_of, find_delivery, may_in, me, tell
+from hub.sync.views.ledger import versions_of
 
 COLUMNS = [
     Column("sync", "Sync", "sync.slug"),
@@ -47,7 +50,7 @@ COLUMNS = [
 @requires("ledger.view")
 def delivery_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
     bar = _bar(request)
-    rows = filtered(request, bar, "ledger.view")
+    rows = _filtered(request, bar)
     if fmt:
         return export_response(_exported(rows), COLUMNS, fmt, name="deliveries-in-trouble")
     page = paginate(rows, request, order=("-next_at", "-sync_id", "-record_id"))
@@ -59,7 +62,7 @@ def delivery_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         "amounts": totals.amounts(rows, prefix="record__"),
         "tabs": totals.tabs(me(request), "deliveries"),
         "can_replay": me(request).has_hub_perm("ledger.replay"),
-        "query": request.GET.urlencode(),
+        "query": urlencode({"leg": "out", **asked_of(bar)}),
     }
     return render(request, "sync/delivery_list.html", context)
 
@@ -77,12 +80,12 @@ def _bar(request: HttpRequest) -> FilterBar:
     )
 
 
-def filtered(request: HttpRequest, bar: FilterBar, permission: str) -> QuerySet[Delivery]:
-    """Deliveries in trouble that the address asks for, among those that the person holds the permission for."""
+def _filtered(request: HttpRequest, bar: FilterBar) -> QuerySet[Delivery]:
+    """Deliveries in trouble that the address asks for, among those that the person may see."""
     rows = Delivery.objects.filter(trouble.IN_TROUBLE).select_related(
         "sync__mapping__entity", "sync__mapping__stream__connection__system", "record"
     )
-    seen = queries.sync_ids_for(me(request), permission)
+    seen = queries.sync_ids_for(me(request), "ledger.view")
     outbound = Sync.objects.filter(mapping__direction="out").values_list("pk", flat=True)
     rows = rows.filter(sync_id__in=[pk for pk in outbound if seen is None or pk in seen])
     if slug := bar.get("sync"):
@@ -127,8 +130,20 @@ def delivery_detail(request: HttpRequest, key: DeliveryKey) -> HttpResponse:
         "is_dead": delivery.state == DeliveryState.DEAD,
         "crashes": poison.crashes_of(delivery),
         "can_replay": may_in(request, "ledger.replay", delivery.sync),
+        **_sent(rows.exclude(batch_id=0).first(), delivery.sync),
     }
     return render(request, "sync/delivery_detail.html", context)
+
+
+def _sent(row: Transaction | None, sync: Sync) -> dict[str, Any]:
+    """What the last attempt sent, with what is masked in it; its transaction's page can reveal that."""
+    payload = payloads.payload_of(row) if row else None
+    if row is None or not payload:
+        return {"sent": None}
+    batch = Batch.objects.filter(pk=row.batch_id).defer("payload").first()
+    mapping, contract = versions_of(batch)
+    masked = frozenset(payloads.masked_paths(payload, sync, mapping=mapping, contract=contract))
+    return {"sent": payload, "sent_by": row, "masked": masked}
 
 
 # Decisions -------------------------------------------------------------------------------------------------
@@ -141,21 +156,13 @@ def delivery_retry(request: HttpRequest, key: DeliveryKey) -> HttpResponse:
     return redirect_to(request, safe_next(request, reverse("sync:delivery_detail", args=[key])))
 
 
-@requires("ledger.replay")
-@require_POST
-def delivery_retry_all(request: HttpRequest) -> HttpResponse:
-    """All that match the filter of the address, except those in doubt."""
-    number = trouble.retry_deliveries(filtered(request, _bar(request), "ledger.replay"), by=me(request))
-    _say(request, number)
-    return redirect_to(request, safe_next(request, reverse("sync:delivery_list")))
-
-
 def _say(request: HttpRequest, number: int) -> None:
     if not number:
         messages.info(request, "Nothing was left to send again.")
         return
-    what = "1 delivery is" if number == 1 else f"{number:,} deliveries are"
-    messages.success(request, f"{what} due now, with all attempts before them. A paused sync sends when it is resumed.")
+    messages.success(
+        request, "1 delivery is due now, with all attempts before it. A paused sync sends when it is resumed."
+    )
 
 
 @requires("ledger.replay")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -25,7 +26,7 @@ from hub.sync import payloads, queries, totals, trouble
 from hub.sync.keys import HeldKey
 from hub.sync.models import HeldRecord, Sync
 from hub.sync.states import HeldState
-from hub.sync.views.common import find_held, may_in, me, tell
+from hub.sync.views.common import asked_of, find_held, may_in, me, tell
 from mappings.models import MappingVersion
 
 STATES = [(state.name.lower(), state.label) for state in HeldState]
@@ -48,7 +49,7 @@ COLUMNS = [
 @requires("ledger.view")
 def held_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
     bar = _bar(request)
-    rows = filtered(request, bar, "ledger.view")
+    rows = _filtered(request, bar)
     if fmt:
         return export_response(_exported(rows), COLUMNS, fmt, name="held-records")
     page = paginate(rows, request, order=("-last_at", "-sync_id", "-external_id"))
@@ -60,7 +61,7 @@ def held_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         "amounts": totals.amounts(rows),
         "tabs": totals.tabs(me(request), "held"),
         "can_replay": me(request).has_hub_perm("ledger.replay"),
-        "query": request.GET.urlencode(),
+        "query": urlencode({"leg": "in", **asked_of(bar)}),
     }
     return render(request, "sync/held_list.html", context)
 
@@ -75,10 +76,10 @@ def _bar(request: HttpRequest) -> FilterBar:
     )
 
 
-def filtered(request: HttpRequest, bar: FilterBar, permission: str) -> QuerySet[HeldRecord]:
-    """The rows that the address asks for, among those that the person holds the permission for."""
+def _filtered(request: HttpRequest, bar: FilterBar) -> QuerySet[HeldRecord]:
+    """The rows that the address asks for, among those that the person may see."""
     rows = HeldRecord.objects.select_related("sync__mapping__entity", "sync__mapping__stream__connection__system")
-    seen = queries.sync_ids_for(me(request), permission)
+    seen = queries.sync_ids_for(me(request), "ledger.view")
     if seen is not None:
         rows = rows.filter(sync_id__in=seen)
     if slug := bar.get("sync"):
@@ -146,26 +147,16 @@ def held_retry(request: HttpRequest, key: HeldKey) -> HttpResponse:
     except HubError as error:
         tell(request, error)
         return redirect_to(request, safe_next(request, reverse("sync:held_detail", args=[key])))
-    _say(request, 1 if done else 0)
+    _say(request, done)
     return redirect_to(request, safe_next(request, reverse("sync:held_list")))
 
 
-@requires("ledger.replay")
-@require_POST
-def held_retry_all(request: HttpRequest) -> HttpResponse:
-    """All records that match the filter of the address."""
-    number = trouble.retry_all_held(filtered(request, _bar(request), "ledger.replay"), by=me(request))
-    _say(request, number)
-    return redirect_to(request, safe_next(request, reverse("sync:held_list")))
-
-
-def _say(request: HttpRequest, number: int) -> None:
-    if not number:
+def _say(request: HttpRequest, done: bool) -> None:
+    if not done:
         messages.info(request, "Nothing was left to try again.")
         return
-    what = "1 record is" if number == 1 else f"{number:,} records are"
     messages.success(
-        request, f"{what} tried again; what passes leaves this list. A paused sync does so when it is resumed."
+        request, "1 record is tried again; what passes leaves this list. A paused sync does so when it is resumed."
     )
 
 

@@ -1,0 +1,1 @@
+"""Dead letters of both legs, and the tracked jobs that put them again: filter, plan, items, work, outcome."""
