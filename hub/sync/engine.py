@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, gate, runs
+from hub.sync import bell, gate, outage, runs
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
@@ -33,6 +33,16 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
     run = runs.claim(run_id)
     if run is None:
         return None
+    try:
+        return _execute(run, slice_seconds)
+    except outage.LOST as error:
+        if not outage.is_outage(error):
+            raise
+        outage.put_back(run)
+        return run
+
+
+def _execute(run: Run, slice_seconds: float) -> Run:
     worker: Worker | None = None
     try:
         worker = _worker(run)
@@ -40,6 +50,8 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
     except runs.LostLease:
         return run
     except Exception as error:
+        if outage.is_outage(error):
+            raise
         _give_up(run, runs.as_hub_error(error), worker)
         return run
     if not complete:

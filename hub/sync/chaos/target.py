@@ -74,6 +74,7 @@ class Target:
     mix: dict[str, float]
     fired: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    history: list[tuple[str, str]] = field(default_factory=list)  # (number, amount) of each write, in order
 
     async def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> Reply:
         parts = urlsplit(path)
@@ -118,10 +119,11 @@ class Target:
         if self.store.safety == "A" and not key:
             return Reply(400, {"error": "The Idempotency-Key is missing."})
         row, is_new = self.store.commit(body, key)
+        self.history.append((number, str(body.get("amount"))))
         return Reply(201 if is_new else 200, row)
 
     def _control(self, what: str) -> Reply:
-        found: dict[str, Any] = {"rows": self.store.rows, "fired": dict(self.fired)}
+        found: dict[str, Any] = {"rows": self.store.rows, "fired": dict(self.fired), "history": self.history}
         return Reply(body=found[what]) if what in found else Reply(404, {"error": f"There is no {what}."})
 
 
