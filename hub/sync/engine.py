@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, gate, outage, runs
+from hub.sync import bell, gate, runs, setbacks
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
@@ -35,10 +35,10 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
         return None
     try:
         return _execute(run, slice_seconds)
-    except outage.LOST as error:
-        if not outage.is_outage(error):
+    except setbacks.FAILED as error:
+        if not setbacks.passes(error):
             raise
-        outage.put_back(run)
+        setbacks.put_back(run)
         return run
 
 
@@ -50,7 +50,7 @@ def _execute(run: Run, slice_seconds: float) -> Run:
     except runs.LostLease:
         return run
     except Exception as error:
-        if outage.is_outage(error):
+        if setbacks.passes(error):
             raise
         _give_up(run, runs.as_hub_error(error), worker)
         return run

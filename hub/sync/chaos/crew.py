@@ -13,7 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from hub.cli.paths import ROOT
-from hub.cli.process import kill_group, spawn
+from hub.cli.process import end, kill_group, spawn
+
+# A worker that was asked to finish and has not after this long is killed.
+DRAIN_SECONDS = 60.0
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Crew:
     done: int = 0
     claims: int = 0
     oldest_at: datetime | None = None
+    slowest_drain: float = 0.0  # seconds that a worker needed at most to finish when it was asked to
     is_idle: bool = False  # nothing was left to do when it was last looked
 
     def keep_alive(self) -> None:
@@ -46,16 +50,15 @@ class Crew:
         with open(self.log, "ab") as output:
             self.process = spawn(command, env=env, log=output.fileno(), cwd=ROOT)
 
-    def relieve(self) -> float:
-        """A rolling restart: the next worker starts, the one before is asked to finish; seconds until it had."""
-        before, started = self.process, time.monotonic()
+    def relieve(self) -> None:
+        """A rolling restart: the next worker starts, the one before is asked to finish what it does."""
+        before = self.process
         self._start()
         if before is None:
-            return 0.0
-        before.send_signal(signal.SIGTERM)
-        before.wait(DRAIN_SECONDS)
-        kill_group(before)
-        return time.monotonic() - started
+            return
+        started = time.monotonic()
+        end(before, signal.SIGTERM, grace_seconds=DRAIN_SECONDS)
+        self.slowest_drain = max(self.slowest_drain, time.monotonic() - started)
 
     def children(self) -> list[int]:
         if self.process is None:
@@ -73,10 +76,6 @@ class Crew:
     def stop(self) -> None:
         if self.process is not None:
             kill_group(self.process)
-
-
-# A worker that was asked to finish and has not after this long is killed.
-DRAIN_SECONDS = 90.0
 
 
 def _resident(pid: int) -> int:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from hub.common.errors import ConfigError
 from hub.sync import harness
-from hub.sync.chaos import faults_services, faults_work, soak, world
+from hub.sync.chaos import faults_services, faults_target, faults_work, soak, world
 from hub.sync.chaos.checker import Verdict, judge
 from hub.sync.chaos.crew import Crew
 from hub.sync.chaos.fault import LEASE_SECONDS, Fault, Nemesis, Options, Stage
@@ -51,7 +51,7 @@ WORKERS_AND_TARGET = (
     ),
     Fault("F8", "The target fails, dawdles and loses answers", lambda options, pick: Nobody()),
 )
-MODULES = (WORKERS_AND_TARGET, faults_services.FAULTS, faults_work.FAULTS, soak.FAULTS)
+MODULES = (WORKERS_AND_TARGET, faults_services.FAULTS, faults_target.FAULTS, faults_work.FAULTS, soak.FAULTS)
 FAULTS = {fault.name: fault for faults in MODULES for fault in faults}
 
 
@@ -93,11 +93,11 @@ def run(name: str, options: Options) -> Report:
             Path(folder) / "worker.log", LEASE_SECONDS, fault.concurrency, {**fault.env, **_behind(stage.through)}
         )
         stuck = work(stage, nemesis, crew)
-        rows, fired = world.control(stage.target_port, "rows"), world.control(stage.target_port, "fired")
-    verdict = judge(stage.source.rows(), rows, sync_id=stage.outbound.pk)
-    reason = _reason(fault, options, nemesis, fired, verdict, stuck)
+        fired = world.control(stage.target_port, "fired")
+        verdict = judge(stage.source.rows(), world.control(stage.target_port, "rows"), sync_id=stage.outbound.pk)
+        figures = {**_troubles(stage), **nemesis.figures()}
+        reason = stuck or _reason(fault, options, nemesis, fired, verdict)
     seconds = round(time.monotonic() - started, 1)
-    figures = {**_troubles(stage), **nemesis.figures()}
     return Report(*head, nemesis.fired, fired, verdict, seconds, not reason, reason, figures)
 
 
@@ -143,12 +143,8 @@ def _troubles(stage: Stage) -> dict[str, int]:
     return {"failed_runs": failed, "dead": dead}
 
 
-def _reason(
-    fault: Fault, options: Options, nemesis: Nemesis, fired: dict[str, int], verdict: Verdict, stuck: str
-) -> str:
+def _reason(fault: Fault, options: Options, nemesis: Nemesis, fired: dict[str, int], verdict: Verdict) -> str:
     """Why the run has not passed; empty when it has. A fault that never happened proves nothing."""
-    if stuck:
-        return stuck
     if nemesis.left:
         return f"{nemesis.left} of the faults did not happen before the work was done."
     if not nemesis.fired and not sum(fired.values()):

@@ -8,6 +8,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -18,7 +20,7 @@ from hub.cli.valkey import refuse_evicting_broker
 from hub.common.errors import ConfigError
 from hub.common.health import check_broker
 from hub.sync import runs
-from hub.sync.chaos.crew import Crew
+from hub.sync.chaos.crew import DRAIN_SECONDS, Crew
 from hub.sync.chaos.fault import Fault, Nemesis, Options, Stage
 from hub.sync.chaos.interrupter import Interrupter, Strike
 
@@ -114,6 +116,24 @@ def restart_or_cut_database(stage: Stage, crew: Crew, pick: random.Random) -> bo
     return pick.choice((restart_database, cut_at_commit))(stage, crew, pick)
 
 
+@dataclass
+class Relief(Interrupter):
+    """Workers are replaced; each has to be through with what it does within a minute."""
+
+    crew: Crew | None = None
+
+    def act(self, crew: Crew) -> None:
+        self.crew = crew
+        super().act(crew)
+
+    def figures(self) -> dict[str, Any]:
+        return {**super().figures(), "slowest_drain_seconds": round(self.crew.slowest_drain, 1) if self.crew else 0.0}
+
+    def problem(self) -> str:
+        drained = self.crew.slowest_drain if self.crew else 0.0
+        return super().problem() or (f"A worker needed {drained:.0f} s to finish." if drained > DRAIN_SECONDS else "")
+
+
 # Workers -------------------------------------------------------------------------------------------------------
 def relieve(stage: Stage, crew: Crew, pick: random.Random) -> bool:
     crew.relieve()
@@ -173,5 +193,10 @@ FAULTS = (
         missing=missing,
         lease_seconds=runs.LEASE_SECONDS,
     ),
-    Fault("F24", "Workers are replaced one after the other (SIGTERM) in the middle of their work", striking(relieve)),
+    Fault(
+        "F24",
+        "Workers are replaced one after the other (SIGTERM) in the middle of their work",
+        lambda options, pick: Relief(pick, options.kills, relieve),
+        lease_seconds=runs.LEASE_SECONDS,
+    ),
 )
