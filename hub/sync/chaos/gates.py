@@ -11,12 +11,18 @@ from typing import Any
 
 # A limit is counted over a second, as most systems do.
 BURST_SECONDS = 1.0
+# What a 429 asks for, also where it says so in a way that nobody can read.
+BUSY_SECONDS = 1
 
 
 def busy_headers(fault: str) -> dict[str, str]:
     """How a 429 says how long to wait: in seconds, as a date, in words that mean nothing, or not at all."""
-    soon = datetime.now(UTC) + timedelta(seconds=1)
-    said = {"busy_429": "1", "busy_date": email.utils.format_datetime(soon, usegmt=True), "busy_garbage": "soon"}
+    soon = datetime.now(UTC) + timedelta(seconds=BUSY_SECONDS)
+    said = {
+        "busy_429": str(BUSY_SECONDS),
+        "busy_date": email.utils.format_datetime(soon, usegmt=True),
+        "busy_garbage": "soon",
+    }
     return {"Retry-After": said[fault]} if fault in said else {}
 
 
@@ -29,6 +35,8 @@ class Bucket:
     looked_at: float = field(default_factory=time.monotonic)
     served_at: list[float] = field(default_factory=list)
     over: int = 0
+    pauses: list[tuple[float, float]] = field(default_factory=list)  # (moment, seconds) of pauses that were asked for
+    paused_until: float = 0.0
 
     def refuses(self) -> float:
         """Seconds to wait, 0 when the request is within the limit."""
@@ -42,12 +50,19 @@ class Bucket:
         self.served_at.append(now)
         return 0.0
 
+    def pause(self) -> None:
+        """A second is asked for; pauses that overlap count once."""
+        now = time.monotonic()
+        self.pauses.append((now, now + BUSY_SECONDS - max(now, self.paused_until)))
+        self.paused_until = now + BUSY_SECONDS
+
     def figures(self) -> dict[str, float]:
-        """The share of the limit that was used is that of the first nine tenths: at the end only retries are left."""
+        """The share of the limit that was used apart from pauses, until nine tenths were there: then only retries are left."""
         served = len(self.served_at)
         share = self.over / max(self.over + served, 1)
-        most = self.served_at[: served * 9 // 10]
-        rate = (len(most) - 1) / max(most[-1] - most[0], 1.0) if most else 0.0
+        most = self.served_at[: served * 9 // 10] or [0.0]
+        paused = sum(seconds for at, seconds in self.pauses if at < most[-1])
+        rate = len(most) / max(most[-1] - most[0] - paused, 1.0)
         return {"over_limit_share": round(share, 4), "share_of_limit": round(rate / self.per_second, 3)}
 
 

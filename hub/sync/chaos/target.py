@@ -31,7 +31,7 @@ LYING = {**{f"lie_{name}": 0.02 for name in lies.LIES}, "lie_page": 0.01}
 # The row is written, and the answer never ends, unfolds without measure, or cannot be unfolded.
 ENDLESS = dict.fromkeys(lies.ENDLESS_ANSWERS, 0.01)
 # Refusals that say in several ways, or not at all, how long to wait.
-BUSY = {"busy_date": 0.01, "busy_garbage": 0.01, "busy_bare": 0.01, "busy_429": 0.01}
+BUSY = dict.fromkeys(("busy_date", "busy_garbage", "busy_bare", "busy_429"), 0.0025)
 # What becomes of a batch: some rows refused, results in another order, some results left out.
 BATCHES = {"partial": 0.4, "reordered": 0.2, "short": 0.1}
 # The longest that a write is at work here, in seconds. A settling time has to be longer.
@@ -115,6 +115,8 @@ class Target:
         fault = self._fault(number)
         if fault == "refuse_503" or fault.startswith("busy_"):
             status = 503 if fault == "refuse_503" else 429
+            if self.bucket and status == 429:
+                self.bucket.pause()
             return Reply(status, {"error": fault}, busy_headers(fault))
         if fault.startswith("lie_"):
             return Reply(sender=lies.page if fault == "lie_page" else lies.lie(fault.removeprefix("lie_")))
