@@ -9,10 +9,10 @@ from django.db.models.functions import Now
 
 from connectors import circuits, pace
 from connectors import services as connectors_services
-from connectors.models import Circuit
+from connectors.models import Circuit, Stream
 from hub.common.errors import AuthError, ConfigError, PermanentError, TransientError, UnknownOutcome
 from hub.common.records import CheckStep
-from hub.sync import engine, gate, outbound, probing, services, sweeper
+from hub.sync import engine, gate, probing, services, sweeper
 from hub.sync.models import Delivery, Run, Standstill, Transaction
 from hub.sync.states import DeliveryState, Outcome
 from tests import memory
@@ -252,7 +252,7 @@ class TestAStop:
             return write(connector, stream, items)
 
         monkeypatch.setattr(memory.MemoryConnector, "write", write_and_ask_for_a_pause)
-        monkeypatch.setattr(outbound, "BATCH", 2)
+        Stream.objects.filter(pk=firm.outbound.stream.pk).update(page_size=2)
         assert work(firm).status == "succeeded"
         assert sizes == [2, 2]
 

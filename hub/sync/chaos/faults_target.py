@@ -15,7 +15,7 @@ from connectors.services import check_connection
 from hub.sync.chaos import target, world
 from hub.sync.chaos.crew import Crew
 from hub.sync.chaos.fault import Fault, Nemesis, Options, Stage
-from hub.sync.chaos.faults_services import striking
+from hub.sync.chaos.interrupter import Interrupter
 from hub.sync.chaos.world import Document
 
 PER_SECOND = 40
@@ -110,6 +110,12 @@ def revoke(stage: Stage, crew: Crew, pick: random.Random) -> bool:
     return noticed
 
 
+@dataclass
+class Revoker(Interrupter):
+    def figures(self) -> dict[str, Any]:
+        return {**super().figures(), **world.control(self.stage.target_port, "tokens")}
+
+
 def _is_noticed(connection_id: int) -> bool:
     until = time.monotonic() + REVOKED_SECONDS
     while not circuits.look(connection_id).is_shut:
@@ -189,7 +195,7 @@ FAULTS = (
     Fault(
         "F27",
         "Tokens end all the time, and now and then the sign-in is refused",
-        striking(revoke),
+        lambda options, pick: Revoker(pick, options.kills, revoke),
         target=("--token-seconds", str(TOKEN_SECONDS)),
         shaped=signed_in,
     ),

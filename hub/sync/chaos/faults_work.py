@@ -123,6 +123,7 @@ class Editor(Nemesis):
     pick: random.Random
     left: int
     fired: int = 0
+    drives: bool = True
     next_at: float = 0.0
     stage: Stage = field(init=False)
 
@@ -143,6 +144,8 @@ class Editor(Nemesis):
 
     def problem(self) -> str:
         """Each row carries what the version says that its run was pinned to."""
+        if self._versions_used() < 2:
+            return "No run began after an edit, so that nothing could be mixed up."
         said = {row["number"]: row.get("edition") for row in world.control(self.stage.target_port, "rows")}
         wrong = [key for key, edition in self._pinned().items() if said.get(key) != edition]
         return f"{len(wrong)} rows are not of the version that their run was pinned to: {wrong[:5]}." if wrong else ""
@@ -160,9 +163,10 @@ class Editor(Nemesis):
         return {str(key): of_version[of_run[run]] for key, run in written.values_list("key", "run_id")}
 
     def figures(self) -> dict[str, Any]:
-        return {
-            "versions_used": Run.objects.filter(sync=self.stage.outbound).values("mapping_version").distinct().count()
-        }
+        return {"versions_used": self._versions_used()}
+
+    def _versions_used(self) -> int:
+        return Run.objects.filter(sync=self.stage.outbound).values("mapping_version").distinct().count()
 
 
 @dataclass
@@ -184,7 +188,7 @@ class Reviser(Nemesis):
             return
         self.stage.source.revise()
         services.start_run(sync=self.stage.inbound)
-        self.left, self.fired, self.next_at = self.left - 1, self.fired + 1, time.monotonic() + 0.1
+        self.left, self.fired, self.next_at = self.left - 1, self.fired + 1, time.monotonic() + 0.25
 
     def wants_work(self, crew: Crew) -> bool:
         return True

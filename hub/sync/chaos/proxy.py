@@ -38,6 +38,7 @@ class Proxy:
     fired: Counter[str] = field(default_factory=Counter)
     port: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _silent: set[asyncio.StreamWriter] = field(default_factory=set)  # about to be cut: no answer may pass
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def reset_all(self) -> int:
@@ -75,6 +76,7 @@ class Proxy:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
         self._open.discard(writer)
+        self._silent.discard(writer)
         behind.close()
         writer.close()
 
@@ -87,10 +89,13 @@ class Proxy:
         self, reader: asyncio.StreamReader, behind: asyncio.StreamWriter, client: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(CHUNK):
+            is_cut = bool(self.cuts_left and self.cut_at and self.cut_at in data)
+            if is_cut:
+                self.cuts_left -= 1
+                self._silent.add(client)
             behind.write(data)
             await behind.drain()
-            if self.cuts_left and self.cut_at and self.cut_at in data:
-                self.cuts_left -= 1
+            if is_cut:
                 self.fired["cut_at"] += 1
                 # what stands behind may finish what it was told
                 await asyncio.sleep(0.05)
@@ -100,7 +105,7 @@ class Proxy:
     async def _back(self, behind: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         passed = 0
         while data := await behind.read(self.bytes_per_second or CHUNK):
-            if self.is_black_hole:
+            if self.is_black_hole or writer in self._silent:
                 self.fired["swallowed"] += 1
                 continue
             await asyncio.sleep(self.latency_seconds or (1.0 if self.bytes_per_second else 0.0))
