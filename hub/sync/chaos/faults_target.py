@@ -22,6 +22,7 @@ PER_SECOND = 40
 TOKEN_SECONDS = 2
 REVOKED_SECONDS = 15.0
 MOST_OVER_LIMIT, LEAST_OF_LIMIT = 0.02, 0.9
+MOST_RESPONSE_BYTES = 2 * 2**20
 MOST_GROWTH_BYTES = 64 * 2**20
 SAMPLE_SECONDS = 0.1
 
@@ -138,6 +139,11 @@ def limited(documents: list[Document]) -> list[Document]:
     return documents
 
 
+def bounded(documents: list[Document]) -> list[Document]:
+    _declaration(documents)["limits"]["max_response_bytes"] = MOST_RESPONSE_BYTES
+    return documents
+
+
 def in_batches(documents: list[Document]) -> list[Document]:
     batch = {
         "max": 100, "json": {"rows": "${items}"}, "results": "results", "match": "key", "key": "number", "status": "status",
@@ -177,6 +183,7 @@ FAULTS = (
         lambda options, pick: Weigher(),
         classes="ABC",
         target=_mix(target.ENDLESS),
+        shaped=bounded,
     ),
     Fault(
         "F11",

@@ -30,6 +30,7 @@ PAGE = b"<!doctype html><html><head><title>Maintenance</title></head><body>Back 
 
 ENDLESS_CHUNK = b"x" * 65_536
 BOMB_BYTES = 256 * 1024 * 1024
+DRIP_SECONDS = 0.2
 
 
 def lie(name: str) -> Sender:
@@ -52,11 +53,11 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
-    """One byte a second, for as long as somebody listens."""
+    """A few bytes a second, for as long as somebody listens; so many that it is noticed soon when nobody does."""
     await _send(writer, head(JSON, 10_000))
     while not writer.is_closing():
         await _send(writer, b" ")
-        await asyncio.sleep(1)
+        await asyncio.sleep(DRIP_SECONDS)
 
 
 async def endless(writer: asyncio.StreamWriter) -> None:
@@ -69,13 +70,14 @@ async def endless(writer: asyncio.StreamWriter) -> None:
 
 async def bomb(writer: asyncio.StreamWriter) -> None:
     """A few hundred kilobytes that unfold a thousandfold."""
-    folded = _folded()
+    folded = folded_bomb()
     await _send(writer, head(JSON, len(folded), "Content-Encoding: gzip") + folded)
 
 
 @cache
-def _folded() -> bytes:
-    return gzip.compress(b" " * BOMB_BYTES)
+def folded_bomb() -> bytes:
+    """Folding takes seconds: to be asked for before anything is measured."""
+    return gzip.compress(b" " * BOMB_BYTES, compresslevel=1)
 
 
 async def garbled(writer: asyncio.StreamWriter) -> None:

@@ -8,11 +8,12 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from hub.sync.chaos.crew import Crew
+from hub.sync.chaos.crew import Crew, processor_time
 from hub.sync.chaos.fault import Nemesis
 
 PARENT_SHARE = 0.15
 FROZEN_SHARE_OF_LEASE = 1.6
+LOOK_SECONDS = 0.3
 
 
 @dataclass
@@ -55,7 +56,10 @@ class Killer(Nemesis):
 
 @dataclass
 class Freezer(Nemesis):
-    """`left` times a child of the pool is stopped for longer than its lease, then goes on as if nothing had happened."""
+    """`left` times a child of the pool is stopped for longer than its lease, then goes on as if nothing had happened.
+
+    One that works: it has used processor time of late. To freeze an idle one proves nothing.
+    """
 
     pick: random.Random
     left: int
@@ -63,15 +67,21 @@ class Freezer(Nemesis):
     fired: int = 0
     frozen: int = 0
     thaw_at: float = 0.0
+    spent: dict[int, int] = field(default_factory=dict)  # pid → processor time when last looked
+    look_at: float = 0.0
 
     def act(self, crew: Crew) -> None:
         if self.frozen:
             if time.monotonic() >= self.thaw_at:
                 self.thaw()
             return
-        children = crew.children()
-        if self.left and children:
-            self._freeze(self.pick.choice(children))
+        if self.left and time.monotonic() >= self.look_at and (working := self._working(crew)):
+            self._freeze(self.pick.choice(working))
+
+    def _working(self, crew: Crew) -> list[int]:
+        before, self.spent = self.spent, {pid: processor_time(pid) for pid in crew.children()}
+        self.look_at = time.monotonic() + LOOK_SECONDS
+        return [pid for pid, spent in self.spent.items() if pid in before and spent > before[pid]]
 
     def _freeze(self, pid: int) -> None:
         try:

@@ -14,6 +14,7 @@ from hub.sync.chaos import faults_services as breaking
 from hub.sync.chaos.crew import Crew
 from hub.sync.chaos.fault import LEASE_SECONDS, Fault, Nemesis, Stage
 from hub.sync.chaos.interrupter import Strike
+from hub.sync.chaos.target import LONGEST_SECONDS
 
 EVERY_SECONDS = (2.0, 8.0)
 # Until the pool is warm its memory says nothing.
@@ -29,14 +30,16 @@ def kill_worker(stage: Stage, crew: Crew, pick: random.Random) -> bool:
 
 
 def freeze(stage: Stage, crew: Crew, pick: random.Random) -> bool:
-    """Longer than a lease; meanwhile nothing else happens to it."""
+    """Longer than a lease; nothing changes at the source until what it then sends, too late, has arrived."""
     pids = crew.children()
     if not pids:
         return False
     frozen = [pick.choice(pids)]
     is_frozen = _signal(frozen, signal.SIGSTOP, pick)
     time.sleep(LEASE_SECONDS * 1.5)
-    return _signal(frozen, signal.SIGCONT, pick) and is_frozen
+    is_thawed = _signal(frozen, signal.SIGCONT, pick)
+    time.sleep(LONGEST_SECONDS)
+    return is_frozen and is_thawed
 
 
 def _signal(pids: list[int], signum: int, pick: random.Random) -> bool:

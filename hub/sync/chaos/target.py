@@ -242,6 +242,8 @@ def main() -> None:
     options = parser.parse_args()
     die_with_parent(os.getppid())
     bucket = Bucket(options.per_second) if options.per_second else None
+    if "bomb" in options.mix:
+        lies.folded_bomb()
     tokens = Tokens(options.token_seconds) if options.token_seconds else None
     asyncio.run(run(Target(Store(options.safety), options.seed, options.mix, bucket=bucket, tokens=tokens)))
 
