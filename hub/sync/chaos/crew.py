@@ -35,6 +35,7 @@ class Crew:
     done: int = 0
     claims: int = 0
     oldest_at: datetime | None = None
+    is_at_it_again: bool = False  # a run was taken up again and has not stored anything since
     slowest_drain: float = 0.0  # seconds that a worker needed at most to finish when it was asked to
     is_idle: bool = False  # nothing was left to do when it was last looked
 

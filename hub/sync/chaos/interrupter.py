@@ -46,8 +46,12 @@ class Interrupter(Nemesis):
     def act(self, crew: Crew) -> None:
         if self.whole_at is not None:
             self._await(crew)
-        elif self.left and time.monotonic() >= self.next_at and crew.is_idle == self.when_idle:
+        elif self.left and time.monotonic() >= self.next_at and self._is_worth_it(crew):
             self._strike(crew)
+
+    def _is_worth_it(self, crew: Crew) -> bool:
+        """A run that is broken off three times before it stores anything is given up, and rightly so."""
+        return crew.is_idle == self.when_idle and not crew.is_at_it_again
 
     def _strike(self, crew: Crew) -> None:
         if self.strike(self.stage, crew, self.pick):

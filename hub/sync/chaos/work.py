@@ -96,6 +96,7 @@ class Patience:
         delivered = rows.filter(state=DeliveryState.DELIVERED).count()
         now = (rows.count(), delivered, rows.filter(attempts__gt=0).count(), self._run_pages(runs))
         crew.claims = Run.objects.aggregate(number=Sum("epoch"))["number"] or 0
+        crew.is_at_it_again = Run.objects.filter(status__in=ACTIVE, claims__gt=1).exists()
         crew.oldest_at = Run.objects.filter(status=RunStatus.RUNNING).aggregate(at=Min("heartbeat_at"))["at"]
         if now != self.seen:
             self.seen, self.moved_at = now, time.monotonic()
