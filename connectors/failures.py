@@ -101,13 +101,15 @@ def read_error(failure: Failure) -> HubError:
 
 
 def write_error(failure: Failure, *, safe_to_repeat: bool) -> HubError:
-    """The error of a refused write: UnknownOutcome where it may have been done and must not simply be repeated."""
+    """The error of a refused write: UnknownOutcome where it may have been done and must not simply be repeated.
+
+    A web page says nothing about the record: systems show one while they are being looked after.
+    """
     if failure.kind in ("timeout", "server_transient", "page") and not safe_to_repeat:
         return _error(failure, UnknownOutcome)
     kinds: dict[Kind, type[HubError]] = {
         "auth_expired": AuthError, "auth_denied": AuthError, "permission": ConfigError, "redirect": ConfigError,
-        "page": ConfigError, "server_fatal": PermanentError, "not_found": PermanentError, "duplicate": RecordError,
-        "validation": RecordError,
+        "server_fatal": PermanentError, "not_found": PermanentError, "duplicate": RecordError, "validation": RecordError,
     }  # fmt: skip
     return _error(failure, kinds.get(failure.kind, TransientError))
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from connectors.base import HARMLESS
-from connectors.failures import Failure, holds, write_error
+from connectors.failures import MAX_WORDS, Failure, holds, write_error
 from connectors.paths import first, get
 from connectors.rest.client import ApiClient, Reply
 from connectors.template import Scope, render
@@ -69,13 +69,27 @@ class Judge:
         facts = {"data": reply.data, "status": reply.answer.status, "headers": reply.answer.headers}
         unmet = next((c for c in self.operation.get("success", ()) if not holds(c, **facts)), None)
         if unmet is None:
-            return None
+            return self._told_error(reply)
         if "path" in unmet and get(reply.data, unmet["path"]) is not None:
             failure = self.api.classifier.judge(
                 status=reply.answer.status, data=reply.data, headers=reply.answer.headers, where=where
             )
             return write_error(failure, safe_to_repeat=True)
         return UnknownOutcome(f"The answer does not confirm the write ({unmet}).", where=where, code="UNCONFIRMED")
+
+    def _told_error(self, reply: Reply) -> HubError | None:
+        """An error inside a good answer, where nothing is declared that would prove success."""
+        is_good = 200 <= reply.answer.status < 300 and "success" not in self.operation
+        told = isinstance(reply.data, dict) and (get(reply.data, "error") or get(reply.data, "errors"))
+        if not told or not is_good:
+            return None
+        words = self.api.http.redact(orjson.dumps(told, default=str).decode())[:MAX_WORDS]
+        return UnknownOutcome(
+            f"The answer has a good status, but holds an error: {words}",
+            where=reply.answer.where,
+            fix="State what proves a write: `success`; or what a refusal looks like: `errors.failed_when`.",
+            code="UNCONFIRMED",
+        )
 
     def _ref(self, job: Job, reply: Reply, scope: Scope) -> str | None:
         usual = ["id", f"{self.operation.get('wrap', 'data')}.id"]

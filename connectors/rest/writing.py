@@ -13,8 +13,7 @@ from connectors.rest.client import ApiClient
 from connectors.rest.finding import Finder
 from connectors.rest.outcomes import BatchAnswer, Job, Judge
 from connectors.template import Scope, render
-from hub.common.errors import ConfigError, HubError, UnknownOutcome
-from hub.common.http import NoAnswer
+from hub.common.errors import ConfigError, HubError, PermanentError, UnknownOutcome
 from hub.common.records import Operation, WriteItem, WriteOutcome
 
 _METHODS = {"create": "POST", "update": "PATCH", "upsert": "PATCH", "deactivate": "PATCH", "delete": "DELETE"}
@@ -121,10 +120,14 @@ class Writer:
             return {job.position: job.error(self._unanswered(error, operation)) for job in jobs}
 
     def _unanswered(self, error: HubError, operation: Mapping[str, Any]) -> HubError:
-        """A request without an answer: repeatable where the system tells doubles apart, else unsure."""
-        if isinstance(error, NoAnswer) and error.maybe_done and operation.get("safety", "D") not in HARMLESS:
-            return UnknownOutcome(error.what, where=error.where, fix="Ask the system before it is sent again.")
-        return error
+        """A request without an answer that can be read: repeatable where the system tells doubles apart, else unsure.
+
+        An answer that is too large says nothing about the record, so it is no reason to give that up.
+        """
+        is_repeatable = operation.get("safety", "D") in HARMLESS and not isinstance(error, PermanentError)
+        if is_repeatable or not error.maybe_done:
+            return error
+        return UnknownOutcome(error.what, where=error.where, fix="Ask the system before it is sent again.")
 
     def _job_scope(self, job: Job, **more: Any) -> Scope:
         operation = self._operations[job.operation]

@@ -65,10 +65,24 @@ class Services:
         if self._lock:
             self._lock.close()
 
+    def revive(self) -> None:
+        """Start again what has ended by itself."""
+        for service in (self.valkey, self.postgres):
+            if service and service.child and service.child.poll() is not None:
+                service.start()
+
     def wait_for_users(self) -> None:
         """Block until no attached command uses the services any more."""
         with open(self.data / "users.lock", "w") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
+
+
+_own: Services | None = None
+
+
+def own() -> Services | None:
+    """The services that this process has started for its command."""
+    return _own
 
 
 def needs_embedded() -> bool:
@@ -106,12 +120,15 @@ def running_services() -> Iterator[bool]:
         if not owned:
             yield False
             return
+    global _own
+    _own = owned
     try:
         owned.start()
         yield True
     finally:
         owned.wait_for_users()
         owned.stop()
+        _own = None
 
 
 def _claim_or_attach(data: Path) -> Services | None:

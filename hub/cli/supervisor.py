@@ -146,7 +146,7 @@ class Supervisor:
             for child in self.running:
                 if child.fell:
                     self._restart(child)
-            self._revive_services()
+            self.services.revive()
 
     def _restart(self, child: Child) -> None:
         now = time.monotonic()
@@ -159,11 +159,6 @@ class Supervisor:
         assert child.process
         kill_group(child.process)  # pool processes of a killed worker must not linger
         child.start(self.services.data)
-
-    def _revive_services(self) -> None:
-        for service in (self.services.postgres, self.services.valkey):
-            if service and service.child and service.child.poll() is not None:
-                service.start()
 
     def _stop(self) -> None:
         self.stopping.set()

@@ -7,10 +7,12 @@ class HubError(Exception):
     """Base of all expected failures.
 
     `what` is a full sentence, `where` names the place (file:line, field, URL, stream), `fix` tells what to do.
-    `code` is stable and searchable; it is stored in the ledger and shown in the help pages.
+    `code` is stable and searchable; it is stored in the ledger and shown in the help pages. `maybe_done` says that a remote
+    system was sent the request and may have carried it out.
     """
 
     code = "HUB_ERROR"
+    maybe_done = False
 
     def __init__(self, what: str, *, where: str = "", fix: str = "", code: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix

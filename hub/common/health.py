@@ -20,9 +20,13 @@ def check_database() -> str:
 
 
 def check_broker() -> str:
+    """It answers, evicts nothing, and has room for another message."""
     client = redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://"), socket_timeout=2)
-    policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
-    client.close()
+    try:
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        client.set("syncline.ready", "1", ex=60)
+    finally:
+        client.close()
     if policy != "noeviction":
         raise RuntimeError(f"the broker may evict messages (maxmemory-policy {policy}); set it to noeviction")
     return "ok"

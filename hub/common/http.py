@@ -25,7 +25,7 @@ _MASK = "•••"
 
 
 class NoAnswer(TransientError):
-    """The request got no complete answer; `maybe_done` says that the remote system may have carried it out."""
+    """The request got no complete answer."""
 
     def __init__(self, what: str, *, maybe_done: bool, where: str = "", fix: str = "", code: str = "") -> None:
         super().__init__(what, where=where, fix=fix, code=code)
@@ -151,7 +151,7 @@ class HttpClient:
             finally:
                 response.close()
         except HubError as error:
-            error.where = error.where or where
+            error.where, error.maybe_done = error.where or where, error.maybe_done or self._clock.sent
             raise
         except Exception as error:
             raise self._explain(error, where) from error

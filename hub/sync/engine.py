@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, gate, runs
+from hub.sync import bell, gate, runs, setbacks
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
@@ -36,6 +36,16 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
     run = runs.claim(run_id)
     if run is None:
         return None
+    try:
+        return _execute(run, slice_seconds)
+    except setbacks.FAILED as error:
+        if not setbacks.passes(error):
+            raise
+        setbacks.put_back(run)
+        return run
+
+
+def _execute(run: Run, slice_seconds: float) -> Run:
     worker: Worker | None = None
     try:
         worker = _worker(run)
@@ -46,6 +56,8 @@ def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
         runs.fall(run)
         return run
     except Exception as error:
+        if setbacks.passes(error):
+            raise
         _give_up(run, runs.as_hub_error(error), worker)
         return run
     if not complete:

@@ -6,6 +6,7 @@ counted. Whoever opens the gate rings for it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from connectors import circuits, pace, registry
 from connectors.base import HARMLESS, Connector
 from connectors.limiter import NotNow, is_its_own
 from connectors.models import Circuit
+from connectors.traffic import LONGEST_STAY_SECONDS
 from hub.common.db import plain_cursor
 from hub.common.errors import AuthError, HubError, PermanentError, RecordError
 from hub.common.records import WriteOutcome
@@ -87,8 +89,14 @@ def shut_sync_ids() -> set[int]:
 
 
 def check(run: Run) -> None:
-    """Between two pages or batches; raises NotNow when the run has to stop here."""
-    if reason := why_shut(run.sync_id, run_id=run.pk):
+    """Between two pages or batches; raises NotNow when the run has to stop here. A short pause is sat out."""
+    reason = why_shut(run.sync_id, run_id=run.pk)
+    if reason and reason.why == "busy":
+        seconds = pace.view(run.sync.stream.connection_id).stop_seconds
+        if seconds <= LONGEST_STAY_SECONDS:
+            time.sleep(seconds)
+            reason = why_shut(run.sync_id, run_id=run.pk)
+    if reason:
         raise NotNow(reason.sentence)
 
 

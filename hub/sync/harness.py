@@ -31,9 +31,14 @@ def mapping(slug: str, direction: str, stream: str, entity: str, rules: Sequence
 
 
 def write_page(folder: Path, records: Sequence[dict[str, Any]], *, number: int, total: int) -> Path:
-    """One page of the paged source as `hub.sync.bench.source` serves it; `number` counts from 1."""
+    """One page of the paged source as `hub.sync.bench.source` serves it; `number` counts from 1.
+
+    A page that is there already is replaced whole, so that it may be read meanwhile.
+    """
     path = folder / f"{number}.json"
-    path.write_bytes(orjson.dumps({"data": records, "next_page": number + 1 if number < total else None}))
+    partial = path.with_suffix(".part")
+    partial.write_bytes(orjson.dumps({"data": records, "next_page": number + 1 if number < total else None}))
+    partial.replace(path)
     return path
 
 

@@ -31,7 +31,7 @@ from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
-from hub.sync import doubt, gate, ledger, outbox, poison, retry, runs
+from hub.sync import doubt, gate, ledger, outbox, poison, retry, runs, setbacks
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.outbox import Due, Settlement
@@ -158,6 +158,7 @@ class OutboundRun:
         self.timings["target"] += took
         self.settle(parcels, outcomes, batch_id, micros=int(took * 1_000_000))
 
+    @setbacks.again_after_races
     def intend(self, parcels: list[Parcel], sending: list[Parcel]) -> int:
         """Commit what is about to be sent. Without this row a crash could not be told from 'never tried'."""
         started = time.perf_counter()
@@ -211,6 +212,7 @@ class OutboundRun:
             return [WriteOutcome(item.key, "failed", error=error) for item in items]
 
     # Outcome -----------------------------------------------------------------------------------------------
+    @setbacks.again_after_races
     def settle(self, parcels: list[Parcel], outcomes: dict[int, WriteOutcome], batch_id: int, *, micros: int) -> None:
         started = time.perf_counter()
         answered = [(n, p, outcomes.get(p.due.record_id)) for n, p in enumerate(parcels)]

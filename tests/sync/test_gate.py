@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from connectors import circuits, pace
 from connectors import services as connectors_services
-from connectors.models import Circuit
+from connectors.models import Circuit, Stream
 from hub.common.errors import AuthError, ConfigError, PermanentError, TransientError, UnknownOutcome
 from hub.common.records import CheckStep
 from hub.sync import engine, gate, probing, services, sweeper
@@ -241,6 +241,20 @@ class TestAStop:
         pace.stop(erp.pk, 60)
         run = work(firm)
         assert (run.status, len(firm.erp.writes)) == ("queued", 0)
+
+    def test_a_short_pause_in_the_middle_of_a_run_is_sat_out(self, firm, erp, monkeypatch):
+        firm.read(*(build.project_row(n) for n in range(4)))
+        write, sizes = memory.MemoryConnector.write, []
+
+        def write_and_ask_for_a_pause(connector, stream, items):
+            pace.stop(erp.pk, 0.3)
+            sizes.append(len(items))
+            return write(connector, stream, items)
+
+        monkeypatch.setattr(memory.MemoryConnector, "write", write_and_ask_for_a_pause)
+        Stream.objects.filter(pk=firm.outbound.stream.pk).update(page_size=2)
+        assert work(firm).status == "succeeded"
+        assert sizes == [2, 2]
 
     def test_a_busy_answer_to_the_last_attempt_kills_nothing(self, firm, erp):
         firm.outbound.max_attempts = 1

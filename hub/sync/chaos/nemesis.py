@@ -1,60 +1,23 @@
-"""Workers, and what is done to them: SIGKILL to a random child or parent, SIGSTOP past the lease."""
+"""What is done to workers: SIGKILL to a random child or parent, SIGSTOP past the lease."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from hub.cli.paths import ROOT
-from hub.cli.process import kill_group, spawn
+from hub.sync.chaos.crew import Crew, processor_time
+from hub.sync.chaos.fault import Nemesis
 
 PARENT_SHARE = 0.15
 FROZEN_SHARE_OF_LEASE = 1.6
+LOOK_SECONDS = 0.3
 
 
 @dataclass
-class Crew:
-    """A worker with its pool, started again whenever its parent is gone, as the supervisor would."""
-
-    log: Path
-    lease_seconds: float
-    concurrency: int = 3
-    process: subprocess.Popen[bytes] | None = None
-    done: int = 0  # how much of the work is done, as far as was last looked
-
-    def keep_alive(self) -> None:
-        if self.process is None or self.process.poll() is not None:
-            if self.process is not None:
-                kill_group(self.process)  # its pool must not linger
-            self._start()
-
-    def _start(self) -> None:
-        command = [sys.executable, "-m", "hub.sync.chaos.worker", str(self.lease_seconds), str(self.concurrency)]
-        with open(self.log, "ab") as output:
-            self.process = spawn(command, env={**os.environ, "HUB_DB_ROLE": "engine"}, log=output.fileno(), cwd=ROOT)
-
-    def children(self) -> list[int]:
-        if self.process is None:
-            return []
-        try:
-            listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        except OSError:
-            return []
-        return [int(pid) for pid in listed.split()]
-
-    def stop(self) -> None:
-        if self.process is not None:
-            kill_group(self.process)
-
-
-@dataclass
-class Killer:
+class Killer(Nemesis):
     """`left` SIGKILLs to a child of the pool or, more rarely, to the worker itself.
 
     The next one comes at a random moment after something has moved again: killing who has not begun yet proves nothing, and
@@ -92,8 +55,11 @@ class Killer:
 
 
 @dataclass
-class Freezer:
-    """`left` times a child of the pool is stopped for longer than its lease, then goes on as if nothing had happened."""
+class Freezer(Nemesis):
+    """`left` times a child of the pool is stopped for longer than its lease, then goes on as if nothing had happened.
+
+    One that works: it has used processor time of late. To freeze an idle one proves nothing.
+    """
 
     pick: random.Random
     left: int
@@ -101,15 +67,21 @@ class Freezer:
     fired: int = 0
     frozen: int = 0
     thaw_at: float = 0.0
+    spent: dict[int, int] = field(default_factory=dict)  # pid → processor time when last looked
+    look_at: float = 0.0
 
     def act(self, crew: Crew) -> None:
         if self.frozen:
             if time.monotonic() >= self.thaw_at:
                 self.thaw()
             return
-        children = crew.children()
-        if self.left and children:
-            self._freeze(self.pick.choice(children))
+        if self.left and time.monotonic() >= self.look_at and (working := self._working(crew)):
+            self._freeze(self.pick.choice(working))
+
+    def _working(self, crew: Crew) -> list[int]:
+        before, self.spent = self.spent, {pid: processor_time(pid) for pid in crew.children()}
+        self.look_at = time.monotonic() + LOOK_SECONDS
+        return [pid for pid, spent in self.spent.items() if pid in before and spent > before[pid]]
 
     def _freeze(self, pid: int) -> None:
         try:
@@ -126,3 +98,6 @@ class Freezer:
             except ProcessLookupError:
                 pass
         self.frozen = 0
+
+    def leave(self) -> None:
+        self.thaw()

@@ -20,9 +20,20 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from hub.cli.process import die_with_parent
+from hub.sync.chaos import lies
+from hub.sync.chaos.gates import Bucket, Tokens, busy_headers
+from hub.sync.chaos.lies import Sender
 
 # Chance of each fault for one write. `slow` commits at its end, whether or not anybody still listens.
 MIX = {"slow": 0.04, "commit_drop": 0.02, "commit_503": 0.01, "refuse_503": 0.02, "busy_429": 0.01, "truncated": 0.005}
+# Nothing is written, and the answer looks like success to whoever only reads the status.
+LYING = {**{f"lie_{name}": 0.02 for name in lies.LIES}, "lie_page": 0.01}
+# The row is written, and the answer never ends, unfolds without measure, or cannot be unfolded.
+ENDLESS = dict.fromkeys(lies.ENDLESS_ANSWERS, 0.01)
+# Refusals that say in several ways, or not at all, how long to wait.
+BUSY = dict.fromkeys(("busy_date", "busy_garbage", "busy_bare", "busy_429"), 0.0025)
+# What becomes of a batch: some rows refused, results in another order, some results left out.
+BATCHES = {"partial": 0.4, "reordered": 0.2, "short": 0.1}
 # The longest that a write is at work here, in seconds. A settling time has to be longer.
 LONGEST_SECONDS = 2.0
 MAX_BODY = 1_000_000
@@ -35,6 +46,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     is_dropped: bool = False
     is_truncated: bool = False
+    sender: Sender | None = None  # sends an answer of its own in place of all this
 
 
 @dataclass
@@ -74,11 +86,21 @@ class Target:
     mix: dict[str, float]
     fired: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    history: list[tuple[str, str]] = field(default_factory=list)  # (number, amount) of each write, in order
+    bucket: Bucket | None = None
+    tokens: Tokens | None = None
+    told: dict[str, str] = field(default_factory=dict)  # number → amount that it was told to be written, in a batch
+    repeated: int = 0  # rows of batches that were sent again although they had been reported as written
+    listened: list[float] = field(default_factory=list)  # seconds that somebody listened to an endless answer
 
     async def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> Reply:
         parts = urlsplit(path)
         if parts.path.startswith("/_control/"):
             return self._control(parts.path.removeprefix("/_control/"))
+        if self.tokens and (refused := self.tokens.refusal(parts.path, headers)):
+            return Reply(*refused)
+        if self.bucket and (seconds := self.bucket.refuses()):
+            return Reply(429, {"error": "over the limit"}, {"Retry-After": f"{seconds:.0f}"})
         if method == "GET":
             wanted = set(",".join(parse_qs(parts.query).get("number", [""])).split(","))
             return Reply(body={"data": self.store.named(wanted)})
@@ -86,19 +108,47 @@ class Target:
 
     async def _write(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> Reply:
         body = json.loads(raw)
+        if path == "/batch":
+            return self._batch(body["rows"])
         number = str(body["number"])
         self.requests[number] += 1
         fault = self._fault(number)
-        if fault in ("refuse_503", "busy_429"):
-            status, more = (503, {}) if fault == "refuse_503" else (429, {"Retry-After": "1"})
-            return Reply(status, {"error": fault}, more)
+        if fault == "refuse_503" or fault.startswith("busy_"):
+            status = 503 if fault == "refuse_503" else 429
+            if self.bucket and status == 429:
+                self.bucket.pause()
+            return Reply(status, {"error": fault}, busy_headers(fault))
+        if fault.startswith("lie_"):
+            return Reply(sender=lies.page if fault == "lie_page" else lies.lie(fault.removeprefix("lie_")))
         if fault == "slow":
             await asyncio.sleep(random.Random(f"{self.seed}:{number}:slow").uniform(0.2, LONGEST_SECONDS))
         done = self._commit(method, path, headers, body, number)
         if fault == "commit_503" and done.status < 300:
             return Reply(503, {"error": fault})
         done.is_dropped, done.is_truncated = fault == "commit_drop", fault == "truncated"
+        done.sender = lies.ENDLESS_ANSWERS.get(fault)
         return done
+
+    def _batch(self, rows: list[dict[str, Any]]) -> Reply:
+        """A result for each row, by its number; what becomes of the batch is drawn for its first row."""
+        first = str(rows[0]["number"])
+        self.requests[first] += 1
+        fault, pick = self._fault(first), random.Random(f"{self.seed}:{first}:{self.requests[first]}:rows")
+        share = pick.uniform(0.01, 0.99) if fault == "partial" else 0.0
+        results = [self._row(body, is_refused=pick.random() < share) for body in rows]
+        if fault == "reordered":
+            pick.shuffle(results)
+        kept = results[: len(results) // 2] if fault == "short" else results
+        self.told.update({r["number"]: r["amount"] for r in kept if r["status"] < 300})
+        return Reply(body={"results": kept})
+
+    def _row(self, body: dict[str, Any], *, is_refused: bool) -> dict[str, Any]:
+        number = str(body["number"])
+        self.repeated += self.told.get(number) == body["amount"]
+        if is_refused:
+            return {"number": number, "status": 503, "error": "busy"}
+        row, is_new = self.store.commit(body, number)
+        return {"number": number, "status": 201 if is_new else 200, "id": row["id"], "amount": row["amount"]}
 
     def _fault(self, number: str) -> str:
         drawn = random.Random(f"{self.seed}:{number}:{self.requests[number]}").random()
@@ -118,10 +168,22 @@ class Target:
         if self.store.safety == "A" and not key:
             return Reply(400, {"error": "The Idempotency-Key is missing."})
         row, is_new = self.store.commit(body, key)
+        self.history.append((number, str(body.get("amount"))))
         return Reply(201 if is_new else 200, row)
 
     def _control(self, what: str) -> Reply:
-        found: dict[str, Any] = {"rows": self.store.rows, "fired": dict(self.fired)}
+        if self.tokens and what in ("revoke", "restore"):
+            self.tokens.is_revoked = what == "revoke"
+            return Reply(body={})
+        found: dict[str, Any] = {
+            "rows": self.store.rows,
+            "fired": dict(self.fired),
+            "history": self.history,
+            "repeated": self.repeated,
+            "listened": self.listened,
+            "pace": self.bucket and self.bucket.figures(),
+            "tokens": self.tokens and self.tokens.figures(),
+        }
         return Reply(body=found[what]) if what in found else Reply(404, {"error": f"There is no {what}."})
 
 
@@ -133,6 +195,9 @@ async def serve(target: Target, reader: asyncio.StreamReader, writer: asyncio.St
             raw = await reader.readexactly(min(int(headers.get("content-length", "0")), MAX_BODY))
             reply = await asyncio.shield(asyncio.create_task(target.answer(method, path, headers, raw)))
             if reply.is_dropped:
+                return
+            if reply.sender:
+                target.listened.append(await lies.listened(writer, reply.sender))
                 return
             writer.write(_bytes(reply))
             if reply.is_truncated:
@@ -172,9 +237,15 @@ def main() -> None:
     parser.add_argument("--class", dest="safety", choices="ABCD", default="B")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mix", type=json.loads, default=MIX)
+    parser.add_argument("--per-second", type=float, help="More requests than this are refused (429).")
+    parser.add_argument("--token-seconds", type=float, help="Requests need a token that lives this long.")
     options = parser.parse_args()
     die_with_parent(os.getppid())
-    asyncio.run(run(Target(Store(options.safety), options.seed, options.mix)))
+    bucket = Bucket(options.per_second) if options.per_second else None
+    if "bomb" in options.mix:
+        lies.folded_bomb()
+    tokens = Tokens(options.token_seconds) if options.token_seconds else None
+    asyncio.run(run(Target(Store(options.safety), options.seed, options.mix, bucket=bucket, tokens=tokens)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main(lease_seconds: float, concurrency: int) -> None:
     from hub.sync import runs
 
     runs.LEASE_SECONDS = lease_seconds  # type: ignore[assignment]  # inherited by the pool, which is forked
-    arguments = ["worker", "-c", str(concurrency), "--loglevel", "WARNING", "-Q", "read,deliver,process"]
+    arguments = ["worker", "-c", str(concurrency), "--loglevel", "WARNING", "-Q", "read,deliver,process,monitor"]
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "-n", f"chaos-{os.getpid()}@%h"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import urllib.request
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,38 @@ SETTLE_SECONDS = 3.0
 CURRENCIES = ("EUR", "USD", "GBP")
 
 
-def record(number: int, seed: int) -> dict[str, Any]:
-    pick = random.Random(f"{seed}:{number}")
+Document = dict[str, Any]
+
+
+def record(number: int, seed: int, edition: int = 0) -> dict[str, Any]:
+    """A record as it stands in an edition of the source; its amount is drawn anew in each."""
+    pick = random.Random(f"{seed}:{number}:{edition}" if edition else f"{seed}:{number}")
     amount = Decimal(pick.randrange(1, 10_000_000)).scaleb(-2)
     return {"number": f"TE-{number:07d}", "amount": f"{amount:.2f}", "currency": pick.choice(CURRENCIES)}
 
 
-def write_pages(folder: Path, records: int, seed: int) -> None:
-    total = (records + PAGE_SIZE - 1) // PAGE_SIZE
-    for page in range(total):
-        rows = [record(n, seed) for n in range(page * PAGE_SIZE, min((page + 1) * PAGE_SIZE, records))]
-        harness.write_page(folder, rows, number=page + 1, total=total)
+@dataclass
+class Source:
+    """The paged source: files that its server reads anew for each request."""
+
+    folder: Path
+    records: int
+    seed: int
+    edition: int = 0
+
+    def write(self) -> None:
+        rows = self.rows()
+        pages = [rows[start : start + PAGE_SIZE] for start in range(0, len(rows), PAGE_SIZE)]
+        for number, page in enumerate(pages, start=1):
+            harness.write_page(self.folder, page, number=number, total=len(pages))
+
+    def revise(self) -> None:
+        """Every record gets another amount."""
+        self.edition += 1
+        self.write()
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [record(number, self.seed, self.edition) for number in range(self.records)]
 
 
 WRITES: dict[str, dict[str, Any]] = {
@@ -59,7 +81,7 @@ def _declaration(name: str, port: int, streams: dict[str, Any], **more: Any) -> 
     return {**head, "base_url": f"http://127.0.0.1:{port}", "streams": streams, **more}
 
 
-def documents(source_port: int, target_port: int, safety: str, *, records: int) -> list[dict[str, Any]]:
+def documents(source_port: int, target_port: int, safety: str, *, records: int) -> list[Document]:
     """Everything that `config apply` needs."""
     entries = {
         "label": "Entries", "key": "number", "path": "/entries", "records": "data",

@@ -39,7 +39,7 @@ BATCH = {
 
 
 def connect(server: Any, write: dict[str, Any], **stream: Any) -> Any:
-    sections = {"errors": stream.pop("errors", ERRORS), "auth": AUTH}
+    sections = {"errors": stream.pop("errors", ERRORS), "limits": stream.pop("limits", {}), "auth": AUTH}
     section = {"path": "/customers", "records": "data", "key": "code", "write": write, **stream}
     return rest(server.url, section, **sections)
 
@@ -236,6 +236,10 @@ ODD_ANSWERS = [
     (Answer({"message": "later"}, 503), "unsure", "failed"),
     (Answer({"message": "slow"}, 504), "unsure", "failed"),
     (CUT, "unsure", "failed"),
+    (Answer(b'{"id": "1"}', 201, {"Content-Encoding": "gzip"}), "unsure", "failed"),
+    (Answer({"id": "1", "note": "x" * 5_000}, 201), "unsure", "unsure"),
+    (Answer({"error": {"message": "the period is closed"}}), "unsure", "unsure"),
+    (Answer({"errors": [{"message": "upstream"}]}), "unsure", "unsure"),
     (Answer(raw=b""), "unsure", "failed"),
     (Answer(PASSWORD_PAGE), "failed", "failed"),
     (Answer({"message": "slow down"}, 429, {"Retry-After": "7"}), "failed", "failed"),
@@ -252,9 +256,27 @@ def test_no_odd_answer_counts_as_written(answer, status, status_when_repeatable)
     with serve(lambda request: answer) as server:
         for safety, expected in (("D", status), ("C", status), ("B", status_when_repeatable)):
             create = {**CREATE, "safety": safety}
-            outcome = connect(server, {"create": create}).write(ITEMS, [customer("A", operation="create")])[0]
+            outcome = connect(server, {"create": create}, limits={"max_response_bytes": 4_000}).write(
+                ITEMS, [customer("A", operation="create")]
+            )[0]
             assert outcome.status == expected
             assert isinstance(outcome.error, UnknownOutcome) is (expected == "unsure")
+
+
+@pytest.mark.parametrize("answer", [{"error": "the period is closed"}, {"id": "1", "errors": [{"message": "no"}]}])
+def test_an_error_in_a_good_answer_is_no_success_though_the_id_is_known(answer):
+    with serve(lambda request: answer) as server:
+        for safety in "BCD":
+            update = {**UPDATE, "safety": safety}
+            outcome = connect(server, {"update": update}).write(ITEMS, [customer("A", operation="update", ref="1")])[0]
+            assert (outcome.status, outcome.error.code) == ("unsure", "UNCONFIRMED")
+
+
+def test_a_page_in_place_of_an_answer_is_no_reason_to_give_a_record_up():
+    with serve(lambda request: Answer("<html><title>Maintenance</title></html>", 200)) as server:
+        create = {**CREATE, "safety": "B"}
+        outcome = connect(server, {"create": create}).write(ITEMS, [customer("A", operation="create")])[0]
+        assert isinstance(outcome.error, TransientError)
 
 
 def test_a_system_that_cannot_be_reached_did_not_write():

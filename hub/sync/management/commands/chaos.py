@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from hub.sync.chaos import faults, mutants
-from hub.sync.chaos.faults import FAULTS, Options
+from hub.sync.chaos.fault import Options
+from hub.sync.chaos.faults import FAULTS
 
 
 class Command(BaseCommand):
@@ -22,10 +23,11 @@ class Command(BaseCommand):
         parser.add_argument("--kills", type=int, default=20, help="How often the fault happens.")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--class", dest="safety", choices="ABCD", default="B", help="Write safety of the target.")
+        parser.add_argument("--seconds", type=float, default=60.0, help="How long a soak (F38) lasts.")
         parser.add_argument("--json", action="store_true", help="One JSON document on stdout.")
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
-        chosen = Options(options["records"], options["kills"], options["seed"], options["safety"])
+        chosen = Options(options["records"], options["kills"], options["seed"], options["safety"], options["seconds"])
         found = self._found(name, chosen)
         self._say(found, options["json"])
         if not found.get("passed", True):
