@@ -118,15 +118,18 @@ def finish(run: Run, *, error: HubError | None = None, timings: dict[str, float]
     run.error = str(error) if error else ""
     if timings is not None:
         run.timings = run.timings_with(timings)
-    updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
-        status=run.status,
-        error_code=run.error_code,
-        error=run.error,
-        timings=run.timings,
-        stage="",
-        lease_until=None,
-        finished_at=Now(),
-    )
+    with transaction.atomic():
+        updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
+            status=run.status,
+            error_code=run.error_code,
+            error=run.error,
+            timings=run.timings,
+            stage="",
+            lease_until=None,
+            finished_at=Now(),
+        )
+        if updated:
+            facts.publish("run_ended", run=run)  # what must not be lost; "run_finished" comes after the commit
     if updated:
         run.refresh_from_db(fields=["finished_at"])
         facts.publish("run_finished", run=run)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from connectors import paths
+from hub.common import facts
 from hub.common.errors import RecordError
 from hub.records.copying import texts
 from hub.records.models import Crosswalk
@@ -71,21 +72,25 @@ def delete(cursor: Any, plan: SyncPlan, external_ids: Collection[str]) -> None:
     """Mark records as deleted, except those that another stream shows too; what was held of them goes."""
     if not external_ids:
         return
-    cursor.execute(
+    rows = cursor.execute(
         "update records_canonicalrecord c set deleted_at = now(), updated_at = now()"
         " where c.deleted_at is null and c.id in (select record_id from records_crosswalk"
         "   where stream_id = %(stream)s and external_id = any(%(ids)s::text[]))"
         " and not exists (select from records_crosswalk x where x.record_id = c.id"
-        "   and (x.stream_id <> %(stream)s or x.external_id <> all(%(ids)s::text[])))",
+        "   and (x.stream_id <> %(stream)s or x.external_id <> all(%(ids)s::text[])))"
+        " returning id, key, version, body",
         {"stream": plan.stream_id, "ids": texts(external_ids)},
-    )
+    ).fetchall()
+    facts.publish("records_removed", cursor=cursor, sync_id=plan.sync.pk, rows=rows)
     held.clear(cursor, plan.sync.pk, external_ids)
 
 
 def restore(cursor: Any, plan: SyncPlan, external_ids: Collection[str]) -> None:
     """A record that its source shows again is not deleted any more, even if nothing else about it changed."""
-    cursor.execute(
+    rows = cursor.execute(
         "update records_canonicalrecord c set deleted_at = null, updated_at = now() where c.deleted_at is not null"
-        " and c.id in (select record_id from records_crosswalk where stream_id = %s and external_id = any(%s::text[]))",
+        " and c.id in (select record_id from records_crosswalk where stream_id = %s and external_id = any(%s::text[]))"
+        " returning id, key, version, body",
         [plan.stream_id, texts(external_ids)],
-    )
+    ).fetchall()
+    facts.publish("records_restored", cursor=cursor, sync_id=plan.sync.pk, rows=rows)
