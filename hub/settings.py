@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ConnectionStatusEnum": "connectors.models.Connection.Status",
+        "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
     },
 }
