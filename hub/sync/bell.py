@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 def ring(run: Run, *, direction: str) -> None:
     """Wake a worker for this run once the current transaction has committed."""
     name = "hub.sync.tasks.execute_run" if direction == "in" else "hub.sync.tasks.deliver"
+    if run.trigger == Run.Trigger.BACKFILL:
+        name = "hub.sync.tasks.backfill"
     transaction.on_commit(lambda: send(name, run.pk))
 
 

@@ -36,7 +36,7 @@ def create(*, sync: Sync, trigger: str, by: Any = None) -> tuple[Run, bool]:
         with transaction.atomic():
             return Run.objects.create(sync=sync, trigger=trigger, requested_by=by), True
     except IntegrityError:
-        active = Run.objects.filter(sync=sync, status__in=ACTIVE).first()
+        active = Run.objects.filter(sync=sync, status__in=ACTIVE).exclude(trigger=Run.Trigger.BACKFILL).first()
         if active is None:  # it ended between the two statements
             return create(sync=sync, trigger=trigger, by=by)
         _widen(active, trigger)

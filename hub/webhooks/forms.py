@@ -30,7 +30,8 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         model = Endpoint
         fields = (
             "name", "slug", "sync", "scheme", "proof_name", "prefix", "encoding", "signed_text", "timestamp_name",
-            "tolerance_seconds", "handshake", "event_mode", "record_path", "id_path", "time_path", "deleted_path", "deleted_values",
+            "tolerance_seconds", "handshake",
+            "event_mode", "record_path", "id_path", "time_path", "deleted_path", "deleted_values",
             "is_active",
         )  # fmt: skip
         labels: ClassVar = {
