@@ -16,7 +16,7 @@ from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
 from hub.common.times import format_instant
 from hub.sync import scheduling
-from hub.sync.models import Delivery, HeldRecord, Run, Schedule, Standstill, Sync
+from hub.sync.models import Backfill, Delivery, HeldRecord, Run, Schedule, Standstill, Sync
 from hub.sync.states import DeliveryState, HeldState, RunStatus
 
 DOMAIN = "mapping__entity__domain"
@@ -54,6 +54,11 @@ def runs_for(user: User, permission: str) -> QuerySet[Run]:
         "contract_version__contract",
         "requested_by",
     )
+    return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
+
+
+def backfills_for(user: User, permission: str) -> QuerySet[Backfill]:
+    rows = Backfill.objects.select_related("sync__mapping__entity__domain", "run", "requested_by")
     return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
 
 

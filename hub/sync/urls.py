@@ -14,7 +14,7 @@ from hub.sync import (
 )
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
-from hub.sync.views import deliveries, dry_runs, editing, held, ledger, runs, switches, syncs
+from hub.sync.views import backfills, deliveries, dry_runs, editing, held, ledger, runs, switches, syncs
 
 register_converter(HeldConverter, "held")
 register_converter(DeliveryConverter, "delivery")
@@ -41,6 +41,9 @@ urlpatterns = [
     path("syncs/<slug:slug>/settings/", editing.sync_settings, name="sync_settings"),
     path("syncs/<slug:slug>/dry-run/", dry_runs.sync_dry_run, {"fmt": ""}, name="sync_dry_run"),
     re_path(r"^syncs/(?P<slug>[-\w]+)/dry-run\.(?P<fmt>csv|json)$", dry_runs.sync_dry_run, name="sync_dry_run_export"),
+    path("syncs/<slug:slug>/backfills/", backfills.backfill_list, name="backfill_list"),
+    path("syncs/<slug:slug>/backfills/<int:pk>/", backfills.backfill_detail, name="backfill_detail"),
+    path("syncs/<slug:slug>/backfills/<int:pk>/<str:act>/", backfills.backfill_act, name="backfill_act"),
     path("syncs/<slug:slug>/run/", syncs.sync_run, name="sync_run"),
     path("syncs/<slug:slug>/pause/", syncs.sync_pause, name="sync_pause"),
     path("syncs/<slug:slug>/purge/", switches.sync_purge, name="sync_purge"),

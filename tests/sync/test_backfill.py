@@ -13,8 +13,10 @@ from django.core.management import call_command
 from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
+from rest_framework.test import APIClient
 
 from connectors.models import Stream
+from hub.accounts.services import create_token
 from hub.cli import supervisor
 from hub.common.errors import ConfigError
 from hub.common.records import Page
@@ -344,3 +346,68 @@ def test_what_cannot_be_done_is_said_in_one_document(firm: worlds.Firm, argument
     assert end.value.code == 1
     assert json.loads(out.getvalue())["error"]
     assert not Backfill.objects.exists()
+
+
+# Pages and API ---------------------------------------------------------------------------------------------
+ADDRESS = "/syncs/psa-projects/backfills/"
+
+
+def test_a_page_plans_then_starts_and_shows_how_it_went(
+    firm: worlds.Firm, by_key: None, browse: Any, olga: Any
+) -> None:
+    client = browse(olga)
+    form = {"keys": "id\n3\nnobody\n", "per_second": "100", "plan": ""}
+    planned = client.post(ADDRESS, form)
+    assert "2 records, 1 of them known to the hub" in planned.content.decode()
+    assert not Backfill.objects.exists()
+    form.pop("plan")
+    made = client.post(ADDRESS, form | {"start": ""})
+    work(Backfill.objects.get())
+    text = client.get(made["Location"]).content.decode()
+    assert "nobody" in text
+    assert "Succeeded" in text
+    assert client.get(ADDRESS).status_code == 200
+
+
+def test_a_page_pauses_resumes_and_cancels(firm: worlds.Firm, browse: Any, olga: Any) -> None:
+    client = browse(olga)
+    found = start(firm, from_value="2026-11-01")
+    for act, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
+        client.post(f"{ADDRESS}{found.pk}/{act}/")
+        assert Backfill.objects.get().shown_state == state
+    assert client.post(f"{ADDRESS}{found.pk}/burn/").status_code == 404
+
+
+def test_what_cannot_be_read_is_said_on_the_form(firm: worlds.Firm, browse: Any, olga: Any) -> None:
+    page = browse(olga).post(ADDRESS, {"from_value": "2026-11-05", "to_value": "2026-11-01", "start": ""})
+    assert (page.status_code, "is none" in page.content.decode()) == (422, True)
+
+
+def test_who_only_looks_starts_nothing_and_another_domain_sees_nothing(
+    firm: worlds.Firm, browse: Any, make_person: Any
+) -> None:
+    found = start(firm, from_value="2026-11-01")
+    viewer = browse(make_person("Vera", "viewer"))
+    assert viewer.get(f"{ADDRESS}{found.pk}/").status_code == 200
+    assert viewer.post(ADDRESS, {"from_value": "2026-11-01", "start": ""}).status_code == 403
+    assert viewer.post(f"{ADDRESS}{found.pk}/cancel/").status_code == 403
+    stranger = browse(make_person("Bill", ("integration_admin", "billing-gl")))
+    assert stranger.get(ADDRESS).status_code == 404
+    assert stranger.get(f"{ADDRESS}{found.pk}/").status_code == 404
+    assert stranger.post(f"{ADDRESS}{found.pk}/cancel/").status_code == 404
+
+
+def test_the_api_plans_and_starts(firm: worlds.Firm, by_key: None, olga: Any) -> None:
+    _, token = create_token(olga, name="test", days=1, by=olga, is_read_only=False)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    asked = {"sync": "psa-projects", "keys": ["3", "nobody"]}
+    assert client.post("/api/v1/backfills/", asked).json()["number"] == 2
+    assert not Backfill.objects.exists()
+    made = client.post("/api/v1/backfills/", asked | {"go": True, "per_second": 100})
+    assert made.status_code == 202
+    work(Backfill.objects.get())
+    shown = client.get(f"/api/v1/backfills/{made.json()['id']}/").json()
+    assert (shown["state"], shown["not_found"], shown["counts"]["read"]) == ("succeeded", ["nobody"], 1)
+    assert client.post(f"/api/v1/backfills/{made.json()['id']}/pause/").json()["state"] == "succeeded"
+    assert client.post("/api/v1/backfills/", {"sync": "psa-projects"}).status_code == 422

@@ -52,8 +52,9 @@ class Backfill(models.Model):
 
     @property
     def may_go_on(self) -> bool:
-        """Whether it was stopped before its end, by a person or by an error."""
-        return self.state == self.State.PAUSED or (self.state == self.State.ACTIVE and self.run.status == "failed")
+        """Whether it was stopped before its end: paused, failed, or its run was cancelled on the run's own page."""
+        was_stopped = self.run.status in ("failed", "cancelled")
+        return self.state == self.State.PAUSED or (self.state == self.State.ACTIVE and was_stopped)
 
     @property
     def is_complete(self) -> bool:
