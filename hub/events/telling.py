@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+
 from connectors.models import Connection
 from hub.common.db import plain_cursor
 from hub.common.display import machine_time
@@ -18,6 +20,8 @@ from hub.sync import payloads
 from hub.sync.ledger import Entry
 from hub.sync.models import Run
 
+# (canonical id, key, version, body as JSON)
+Row = tuple[int, str, int, str]
 LEDGER_TYPES = frozenset(OF_OUTCOME.values())
 
 
@@ -76,23 +80,24 @@ def _name_keys(drafts: Sequence[Draft]) -> None:
         draft.subject = f"{draft.data['entity']}/{draft.data['key']}"
 
 
-def on_removed(*, cursor: Any, sync_id: int, rows: Sequence[tuple[int, str, int, Record]]) -> None:
-    """Records that were marked as deleted: (canonical id, key, version, body)."""
+def on_removed(*, cursor: Any, sync_id: int, rows: Sequence[Row]) -> None:
+    """Records that were marked as deleted."""
     _tell_rows(cursor, sync_id, "record.removed", rows)
 
 
-def on_restored(*, cursor: Any, sync_id: int, rows: Sequence[tuple[int, str, int, Record]]) -> None:
+def on_restored(*, cursor: Any, sync_id: int, rows: Sequence[Row]) -> None:
     """Records that their source shows again although nothing else about them changed."""
     _tell_rows(cursor, sync_id, "record.changed", rows)
 
 
-def _tell_rows(cursor: Any, sync_id: int, name: str, rows: Sequence[tuple[int, str, int, Record]]) -> None:
+def _tell_rows(cursor: Any, sync_id: int, name: str, rows: Sequence[Row]) -> None:
     asked = interests.wanted({name})
     if not asked or not rows:
         return
     about, drafts = interests.about(sync_id), []
     covering = [i for i in asked if i.covers(name, domain_id=about.domain_id, entity_id=about.entity_id)]
-    for record_id, key, version, body in rows:
+    for record_id, key, version, text in rows:
+        body = orjson.loads(text)
         if told := [interest for interest in covering if interest.wants(body)]:
             data = _identity(about.entity, record_id, key, version)
             drafts.append(_of_record(name, data, body, about, told))

@@ -78,7 +78,7 @@ def delete(cursor: Any, plan: SyncPlan, external_ids: Collection[str]) -> None:
         "   where stream_id = %(stream)s and external_id = any(%(ids)s::text[]))"
         " and not exists (select from records_crosswalk x where x.record_id = c.id"
         "   and (x.stream_id <> %(stream)s or x.external_id <> all(%(ids)s::text[])))"
-        " returning id, key, version, body",
+        " returning id, key, version, body::text",
         {"stream": plan.stream_id, "ids": texts(external_ids)},
     ).fetchall()
     facts.publish("records_removed", cursor=cursor, sync_id=plan.sync.pk, rows=rows)
@@ -90,7 +90,7 @@ def restore(cursor: Any, plan: SyncPlan, external_ids: Collection[str]) -> None:
     rows = cursor.execute(
         "update records_canonicalrecord c set deleted_at = null, updated_at = now() where c.deleted_at is not null"
         " and c.id in (select record_id from records_crosswalk where stream_id = %s and external_id = any(%s::text[]))"
-        " returning id, key, version, body",
+        " returning id, key, version, body::text",
         [plan.stream_id, texts(external_ids)],
     ).fetchall()
     facts.publish("records_restored", cursor=cursor, sync_id=plan.sync.pk, rows=rows)

@@ -43,7 +43,8 @@ def test_subscriptions_full_and_failing(visit: Any, ada: Any, world: World) -> N
     here.inspect(f"/subscriptions/data-team/events/{tried.pk}/", "subscription_event")
     Notification.objects.filter(pk=tried.pk).update(state="failed", error="The receiver answered 422.")
     Subscription.objects.update(
-        disabled_at=timezone.now(), disabled_reason="It has failed for 5 days. The last time: The receiver answered 500."
+        disabled_at=timezone.now(),
+        disabled_reason="It has failed for 5 days. The last time: The receiver answered 500.",
     )
     here.inspect("/subscriptions/data-team/", "subscription_off")
     here.inspect("/subscriptions/", "subscriptions_full")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from connectors import circuits
+from connectors.models import Stream
+from hub.common.db import plain_cursor
 from hub.common.errors import TransientError
 from hub.events import interests, services
 from hub.events.models import Event, Notification, Subscription
 from hub.records.models import CanonicalRecord
-from hub.sync import page, runs
+from hub.sync import ledger, page, runs
+from hub.sync.ledger import Entry
 from hub.sync.models import Run
+from hub.sync.states import Outcome
 from tests.events.conftest import Receiver, World, subscribe
 from tests.sync import builders as build
 from tests.sync import worlds
@@ -174,3 +178,37 @@ def test_a_subscription_that_was_switched_off_is_not_collected_for(world: World)
     services.switch_on(subscription=world.again(), by=None)
     world.firm.read(build.project_row(2))
     assert "record.created" in told()
+
+
+def test_a_deletion_and_a_return_by_webhook_are_told(world: World) -> None:
+    from tests.webhooks.conftest import World as Calling
+    from tests.webhooks.conftest import make_endpoint
+
+    Stream.objects.filter(pk=world.firm.inbound.mapping.stream_id).update(cursor_field="changed")
+    endpoint = make_endpoint(world.firm, deleted_path="type", deleted_values=["project.deleted"])
+    calling = Calling(world.firm, endpoint)
+    for version, kind in enumerate(["project.updated", "project.deleted", "project.updated"], start=1):
+        row = calling.row(1, 1 if kind == "project.deleted" else version)
+        calling.send(
+            {**row, "changed": f"2026-11-01T10:0{version}:00Z", "title": "Same"},
+            message_id=kind + str(version),
+            kind=kind,
+        )
+        calling.work()
+    about = list(Event.objects.filter(subject="project/P-0001").order_by("pk").values_list("type", flat=True))
+    assert about == ["record.created", "record.removed", "record.changed"]
+    assert Event.objects.get(type="record.removed").record["name"] == "Same"
+
+
+def test_a_sender_that_was_killed_is_told_as_doubt_with_the_records_key(world: World) -> None:
+    """Rows of such a delivery carry the record's number alone."""
+    world.firm.read(build.project_row(1))
+    record = CanonicalRecord.objects.get()
+    run, _ = runs.create(sync=world.firm.outbound, trigger="change")
+    entry = Entry(0, Outcome.UNSURE, record_id=record.pk, version=1, error_code="UNSURE", error_detail="Killed.")
+    with transaction.atomic(), plain_cursor() as cursor:
+        at = cursor.execute("select now()::text").fetchone()[0]
+        ids = {"run_id": run.pk, "sync_id": world.firm.outbound.pk, "batch_id": 0}
+        ledger.write(cursor, **ids, at=at, entries=[entry], micros=0)
+    told_of = Event.objects.get(type="delivery.unsure")
+    assert (told_of.subject, told_of.data["key"]) == ("project/P-0001", "P-0001")

@@ -21,7 +21,7 @@ from hub.cli import supervisor
 from hub.common.errors import ConfigError
 from hub.common.records import Page
 from hub.records.models import CanonicalRecord
-from hub.sync import backfilling, backfills, engine, runs
+from hub.sync import backfilling, backfills, engine, queries, runs
 from hub.sync import services as syncs
 from hub.sync.backfills import Asked
 from hub.sync.models import Backfill, Batch, Run, Sync, SyncState, Transaction
@@ -210,6 +210,12 @@ def test_a_sync_has_one_backfill_at_a_time_and_one_live_run(firm: worlds.Firm) -
     run, made = runs.create(sync=firm.inbound, trigger="schedule")
     assert made
     assert runs.create(sync=firm.inbound, trigger="manual") == (run, False)
+
+
+def test_a_backfill_says_nothing_of_how_the_sync_goes(firm: worlds.Firm) -> None:
+    backfills.cancel(start(firm, from_value="2026-11-01"), by=None)
+    assert queries.sync_rows([firm.inbound])[0].last_run[1] == "succeeded"
+    assert firm.inbound in queries.whose_last_run_is(Sync.objects.all(), "succeeded")
 
 
 def test_followers_do_not_start_after_a_backfill(firm: worlds.Firm) -> None:
