@@ -77,6 +77,10 @@ class Connector(ABC):
         """What the target holds under these business keys; keys that it does not have are absent."""
         raise NotImplementedError
 
+    def count(self, stream: StreamSpec, *, start: str, end: str) -> int | None:
+        """How many records have a cursor from `start` to `end` (empty = open); None where the system cannot tell cheaply."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - most connectors hold nothing open
         """Give back sockets. Safe to call twice."""
 

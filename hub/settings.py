@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "hub.records",
     "hub.sync",
     "hub.webhooks",
+    "hub.events",
     "monitoring",
 ]
 
@@ -144,6 +145,8 @@ CONTENT_SECURITY_POLICY = {
 
 # A message of a webhook is held in memory while its signature is checked.
 HUB_WEBHOOK_BYTES = envint("HUB_WEBHOOK_BYTES", 1024 * 1024)
+# What events that are sent to other systems name as their source: together with the id it tells an event apart.
+HUB_EVENT_SOURCE = envstr("HUB_EVENT_SOURCE", "/syncline")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 STATIC_URL = "/static/"
 STATIC_ROOT = HUB_DATA / "static"
@@ -169,10 +172,14 @@ CELERY_TASK_DEFAULT_QUEUE = "process"
 CELERY_TASK_ROUTES = {
     "hub.sync.tasks.execute_run": {"queue": "read"},
     "hub.sync.tasks.deliver": {"queue": "deliver"},
+    "hub.sync.tasks.backfill": {"queue": "backfill"},
     "hub.sync.tasks.tick": {"queue": "monitor"},
     "mappings.tasks.forget_expired_samples": {"queue": "monitor"},
     "hub.webhooks.tasks.tick": {"queue": "monitor"},
     "hub.webhooks.tasks.forget_old": {"queue": "monitor"},
+    "hub.events.tasks.send": {"queue": "tell"},
+    "hub.events.tasks.tick": {"queue": "monitor"},
+    "hub.events.tasks.forget_old": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -193,6 +200,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": HUB_TICK_SECONDS,
         "options": {"expires": HUB_TICK_SECONDS * 2},
     },
+    "events": {
+        "task": "hub.events.tasks.tick",
+        "schedule": HUB_TICK_SECONDS,
+        "options": {"expires": HUB_TICK_SECONDS * 2},
+    },
+    "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
 }
@@ -227,6 +240,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ConnectionStatusEnum": "connectors.models.Connection.Status",
+        "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
     },

@@ -14,6 +14,7 @@ api = [
     path("", include("hub.records.api.urls")),
     path("", include("hub.sync.api.urls")),
     path("", include("hub.webhooks.api.urls")),
+    path("", include("hub.events.api.urls")),
 ]
 
 urlpatterns = [
@@ -28,6 +29,7 @@ urlpatterns = [
     path("", include("hub.records.urls")),
     path("", include("mappings.urls")),
     path("", include("hub.sync.urls")),
+    path("", include("hub.events.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
     path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),

@@ -135,6 +135,9 @@ class SqlConnector(DeclaredConnector):
     def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
         return Writer(self.database, self.table_of(stream), stream, self.declared_stream(stream)).write(items)
 
+    def count(self, stream: StreamSpec, *, start: str, end: str) -> int | None:
+        return reading.Reader(self, stream).count(start, end)
+
     def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
         return finding.find(self, stream, keys)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, literal, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, literal, or_, select
 from sqlalchemy import types as sql
 
 from connectors.cursors import CursorFormat, HighWater, start_value
@@ -117,6 +117,19 @@ class Reader:
             query = query.order_by(*keys)
         with translate(f"table {self.table.name}"), self.database.engine.connect() as db:
             return list(db.execute(query.limit(self.size)))
+
+    def count(self, start: str, end: str) -> int | None:
+        """Rows whose change time lies between the two, both included; None for a table without one."""
+        if not self.cursor:
+            return None
+        column, conditions = self.table.sql.c[self.cursor], self._filters()
+        if start:
+            conditions.append(column >= cast(literal(start), column.type))
+        if end:
+            conditions.append(column <= cast(literal(end), column.type))
+        query = select(func.count()).select_from(self.table.sql).where(*conditions)
+        with translate(f"table {self.table.name}"), self.database.engine.connect() as db:
+            return int(db.execute(query).scalar_one())
 
     def _filters(self) -> list[ColumnElement[bool]]:
         wanted = self.declared.get("where", {})

@@ -29,6 +29,8 @@ RESTART_PAUSE_SECONDS = 0.5
 # What `prepare` brings into a database; when none of it has changed, a start need not look.
 PREPARED_FROM = ("*/migrations/*.py", "hub/*/migrations/*.py", "governance/canonical/**/*", "requirements.lock")
 QUEUES = "read,deliver,process,monitor"
+# What may take long without anybody waiting has workers of its own: events for other systems, and backfills.
+ASIDE_QUEUES = "tell,backfill"
 
 
 @dataclass
@@ -57,10 +59,20 @@ def children(host: str, port: int) -> list[Child]:
     # Loaded once, then forked: half the memory, and half the processor time until the first page.
     web += ["--preload", "-b", f"{host}:{port}", "--no-control-socket", "--access-logfile", "/dev/null"]
     web += ["--graceful-timeout", "1", "--timeout", "60"]
-    worker = [python, "-m", "celery", "-A", "hub", "worker", "-Q", QUEUES, "-c", concurrency, "--loglevel", "WARNING"]
-    worker += ["-n", "worker@%h", "--without-gossip", "--without-mingle"]
+    worker = [*_worker("worker", QUEUES), "-c", concurrency]
+    aside = [*_worker("aside", ASIDE_QUEUES), "-c", "2"]
     beat = [python, "-m", "celery", "-A", "hub", "beat", "--loglevel", "WARNING", "-s", str(data_dir() / "beat")]
-    return [Child("web", web, "web"), Child("worker", worker, "engine"), Child("beat", beat, "engine")]
+    return [
+        Child("web", web, "web"),
+        Child("worker", worker, "engine"),
+        Child("aside", aside, "engine"),
+        Child("beat", beat, "engine"),
+    ]
+
+
+def _worker(name: str, queues: str) -> list[str]:
+    command = [sys.executable, "-m", "celery", "-A", "hub", "worker", "-Q", queues, "--loglevel", "WARNING"]
+    return [*command, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
 
 
 def up(arguments: list[str]) -> None:

@@ -25,6 +25,7 @@ class Removed:
     version: int
     amount: str | None
     currency: str | None
+    body: str  # as JSON
 
 
 def mark_gone(
@@ -61,7 +62,7 @@ def delete_lifeless(
         " where c.id = any(%s::bigint[]) and c.entity_id = %s and c.deleted_at is null and not exists ("
         "   select from records_crosswalk x where x.record_id = c.id and x.gone_at is null and not x.is_ours"
         "   and x.merge_id is null and x.stream_id = any(%s::bigint[]))"
-        " returning c.id, c.key, c.version, c.amount::text, c.currency",
+        " returning c.id, c.key, c.version, c.amount::text, c.currency, c.body::text",
         [ids(record_ids), entity_id, ids(streams)],
     )
     return sorted((Removed(*row) for row in rows.fetchall()), key=lambda removed: removed.id)

@@ -19,25 +19,25 @@ log = logging.getLogger(__name__)
 def ring(run: Run, *, direction: str) -> None:
     """Wake a worker for this run once the current transaction has committed."""
     name = "hub.sync.tasks.execute_run" if direction == "in" else "hub.sync.tasks.deliver"
-    transaction.on_commit(lambda: _send(name, run.pk))
+    if run.trigger == Run.Trigger.BACKFILL:
+        name = "hub.sync.tasks.backfill"
+    transaction.on_commit(lambda: send(name, run.pk))
 
 
-def _send(name: str, number: int) -> None:
+def send(name: str, number: int) -> None:
+    """Ring now, for the run, connection or subscription of this number."""
     try:
         current_app.send_task(name, args=[number], retry=False, expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
-        # The work stands in the database; the sweeper takes it up.
-        log.warning("The broker did not take the ring %s %s: %s", name, number, error)
+        # What is due stands in the database; the sweeper takes it up.
+        log.warning("The broker did not take the ring %s for %s: %s", name, number, error)
 
 
 def ring_probe(connection_id: int) -> None:
     """Wake a worker to try a connection that did not answer."""
-    try:
-        current_app.send_task("hub.sync.tasks.probe", args=[connection_id], retry=False, expires=EXPIRES_SECONDS)
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take the ring for connection %s: %s", connection_id, error)
+    send("hub.sync.tasks.probe", connection_id)
 
 
 def ring_replay(replay_id: int) -> None:
     """Wake a worker for a replay once the current transaction has committed."""
-    transaction.on_commit(lambda: _send("hub.sync.tasks.replay", replay_id))
+    transaction.on_commit(lambda: send("hub.sync.tasks.replay", replay_id))

@@ -58,19 +58,23 @@ def _number_problems(sync: Sync) -> Iterator[Problem]:
 
 
 def _condition_problems(sync: Sync) -> Iterator[Problem]:
-    condition = sync.only_when
-    if not condition:
-        return
-    if not isinstance(condition, dict) or not all(isinstance(values, list) for values in condition.values()):
-        yield "only_when", 'Write a field and the list of values that let a record pass: {"status": ["approved"]}.'
-        return
-    if sync.mapping.direction == "in":
+    if sync.only_when and sync.mapping.direction == "in":
         yield (
             "only_when",
             "Conditions are for syncs that deliver; what is read is filtered by the mapping and the contract.",
         )
         return
-    known = {field.name: field for field in condition_fields(sync.entity)}
+    yield from condition_problems(sync.only_when, sync.entity)
+
+
+def condition_problems(condition: Any, entity: Entity) -> Iterator[Problem]:
+    """What is wrong with a condition on records of the entity, as sentences about `only_when`."""
+    if not condition:
+        return
+    if not isinstance(condition, dict) or not all(isinstance(values, list) for values in condition.values()):
+        yield "only_when", 'Write a field and the list of values that let a record pass: {"status": ["approved"]}.'
+        return
+    known = {field.name: field for field in condition_fields(entity)}
     for name, values in condition.items():
         yield from _values_problems(known.get(name), name, [str(value) for value in values])
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from hub.common.errors import HubError
 from hub.sync import bell, gate, runs, setbacks
+from hub.sync.backfilling import BackfillRun
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
 from hub.sync.outbound import OutboundRun
@@ -21,6 +22,7 @@ from hub.sync.states import ACTIVE, WENT_THROUGH, DeliveryState
 
 # A worker gives other runs a turn after this long; the run goes on from its last page.
 SLICE_SECONDS = 60
+BACKFILL_SLICE_SECONDS = 15
 
 
 class Worker(Protocol):
@@ -74,7 +76,11 @@ def _worker(run: Run) -> Worker:
     started = time.perf_counter()
     plan = load_plan(run.sync, run=run)
     _pin(run, plan)
-    worker = InboundRun(run, plan, after_page=ring_deliveries) if plan.is_inbound else OutboundRun(run, plan)
+    if plan.is_inbound:
+        kind = BackfillRun if run.trigger == Run.Trigger.BACKFILL else InboundRun
+        worker: Worker = kind(run, plan, after_page=ring_deliveries)
+    else:
+        worker = OutboundRun(run, plan)
     worker.timings["plan"] += time.perf_counter() - started
     return worker
 
@@ -127,7 +133,7 @@ def _hand_on(run: Run, worker: Worker) -> None:
         by_direction = dict(Sync.objects.filter(pk__in=worker.releasing).values_list("pk", "mapping__direction"))
         start_all([pk for pk, way in by_direction.items() if way == "in"], trigger=Run.Trigger.RELEASE)
         start_all([pk for pk, way in by_direction.items() if way == "out"], trigger=Run.Trigger.CHANGE)
-    if run.status in WENT_THROUGH:
+    if run.status in WENT_THROUGH and run.trigger != Run.Trigger.BACKFILL:
         followers = run.sync.followers.values_list("pk", flat=True)
         start_all(list(followers), trigger=Run.Trigger.AFTER)
     if run.sync.direction == "in" and removal.has_confirmed(run.sync_id):

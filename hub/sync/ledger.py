@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import zstandard
 
+from hub.common import facts
+from hub.common.records import Record
 from hub.records.copying import NULL, array, ids, text
 from hub.records.store import allocate
 from hub.sync.states import Outcome
@@ -22,7 +24,10 @@ SEQUENCE = "sync_transaction_seq"
 
 @dataclass(slots=True)
 class Entry:
-    """One ledger row to be written. `id` may be given ahead, so that deliveries can name it as their cause."""
+    """One ledger row to be written. `id` may be given ahead, so that deliveries can name it as their cause.
+
+    `body` is the canonical record that an inbound row made: told to listeners, not written.
+    """
 
     position: int
     outcome: Outcome
@@ -42,6 +47,7 @@ class Entry:
     source_updated_at: str | None = None
     id: int = 0
     correlation_id: int = 0
+    body: Record | None = None
 
 
 def allocate_ids(cursor: Any, count: int) -> list[int]:
@@ -96,6 +102,7 @@ def write(
         entry.id = number
     with cursor.copy(f"copy sync_transaction ({COLUMNS}) from stdin") as copy:
         copy.write("".join([_line(entry, head, tail) for entry in entries]))
+    facts.publish("ledger_written", cursor=cursor, sync_id=sync_id, run_id=run_id, at=at, entries=entries)
 
 
 def _line(e: Entry, head: str, tail: str) -> str:

@@ -44,7 +44,7 @@ def _oldest(since: str) -> Age | None:
             f"select extract(epoch from now() - o.at)::float8, s.slug from sync_sync s join {GATE} g on g.sync_id = s.id"
             f" cross join lateral ({since}) o(at)"
             " where g.why is null and o.at is not null and not exists (select 1 from sync_run w where w.sync_id = s.id"
-            "   and w.status = 'running' and w.lease_until > now()) order by o.at limit 1"
+            "   and w.status = 'running' and w.lease_until > now() and w.trigger <> 'backfill') order by o.at limit 1"
         )
         row = cursor.fetchone()
     return Age(max(row[0], 0.0), row[1]) if row else None

@@ -83,7 +83,7 @@ class PageTransaction:
             item.record_id = self.made[item.key] = record_id
             profile = profile_of_one(tuple(item.body), self.system_id)
             writes.append(Write(record_id, item.key, 1, item.body, profile, item.json))
-            self.entries.append(self._entry(item, Outcome.CREATED, number, version=1))
+            self.entries.append(self._entry(item, Outcome.CREATED, number, version=1, body=item.body))
         self.records.insert(writes)
         self.records.link(
             self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in items]
@@ -121,7 +121,7 @@ class PageTransaction:
                 writes.append(Write(current.id, item.key, version, decision.body, profile))
                 rows.append((current.id, version, decision.body, number))
             outcome = Outcome.UPDATED if is_written else Outcome.REFUSED if decision.refused else Outcome.UNCHANGED
-            entry = self._entry(item, outcome, number, version=version)
+            entry = self._entry(item, outcome, number, version=version, body=decision.body)
             entry.changed, entry.refused = decision.changed or None, decision.refused or None
             self.entries.append(entry)
         self.records.update(writes)
@@ -218,7 +218,7 @@ class PageTransaction:
         counts["read"] = self.page.read
         runs.fence(self.cursor, self.run, counts=counts, stage="reading")
 
-    def _entry(self, item: Item, outcome: Outcome, number: int, *, version: int) -> Entry:
+    def _entry(self, item: Item, outcome: Outcome, number: int, *, version: int, body: Record) -> Entry:
         markers = self.plan.contract.markers
         amount = item.body.get(markers.amount) if markers.amount else None
         return Entry(
@@ -231,6 +231,7 @@ class PageTransaction:
             amount=None if amount in (None, "") else str(amount),
             currency=item.body.get(markers.currency) if markers.currency else None,
             id=number,
+            body=body,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ class Subscriber:
     only_when: Mapping[str, frozenset[str]]
 
     def wants(self, body: Mapping[str, Any]) -> bool:
-        return all(_text(body.get(name)) in allowed for name, allowed in self.only_when.items())
+        return meets(body, self.only_when)
 
 
 @dataclass(slots=True)
@@ -218,7 +218,17 @@ def _echoing(sync: Sync, rules: tuple[FieldRule, ...], contract: ContractCheck) 
 
 
 def subscriber_of(sync: Sync) -> Subscriber:
-    return Subscriber(sync.pk, {name: frozenset(map(_text, values)) for name, values in sync.only_when.items()})
+    return Subscriber(sync.pk, passing(sync.only_when))
+
+
+def passing(only_when: Mapping[str, Sequence[Any]]) -> dict[str, frozenset[str]]:
+    """A condition as it is stored → the texts that let a record pass, by field."""
+    return {name: frozenset(map(_text, values)) for name, values in only_when.items()}
+
+
+def meets(body: Mapping[str, Any], condition: Mapping[str, frozenset[str]]) -> bool:
+    """Whether every field of the condition holds one of its values."""
+    return all(_text(body.get(name)) in allowed for name, allowed in condition.items())
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
 from hub.common.times import format_instant
 from hub.sync import scheduling
-from hub.sync.models import Delivery, HeldRecord, Run, Schedule, Standstill, Sync
+from hub.sync.models import Backfill, Delivery, HeldRecord, Run, Schedule, Standstill, Sync
 from hub.sync.states import WENT_THROUGH, DeliveryState, HeldState, RunStatus
 
 DOMAIN = "mapping__entity__domain"
@@ -58,6 +58,11 @@ def runs_for(user: User, permission: str) -> QuerySet[Run]:
     return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
 
 
+def backfills_for(user: User, permission: str) -> QuerySet[Backfill]:
+    rows = Backfill.objects.select_related("sync__mapping__entity__domain", "run", "requested_by")
+    return scope_to_domains(rows, user, permission, f"sync__{DOMAIN}")
+
+
 # What stands still -----------------------------------------------------------------------------------------
 def standstill() -> Standstill | None:
     """The pause of everything, while it lasts."""
@@ -80,7 +85,8 @@ def with_schedules(rows: QuerySet[Sync]) -> QuerySet[Sync]:
 
 
 def whose_last_run_is(rows: QuerySet[Sync], status: str) -> QuerySet[Sync]:
-    newest = Run.objects.filter(sync=OuterRef("pk")).order_by("-pk").values("status")[:1]
+    live = Run.objects.filter(sync=OuterRef("pk")).exclude(trigger=Run.Trigger.BACKFILL)
+    newest = live.order_by("-pk").values("status")[:1]
     return rows.alias(newest_status=Subquery(newest)).filter(newest_status=status)
 
 
@@ -142,11 +148,12 @@ def sync_rows(syncs: Iterable[Sync]) -> list[SyncRow]:
 
 
 def _newest_runs(sync_ids: Sequence[int]) -> list[tuple[int, int, str, datetime]]:
-    """(sync, run, status, made at), newest first: one index probe for each sync."""
+    """(sync, run, status, made at), newest first: one index probe for each sync. Backfills say nothing of how it goes."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select s.id, r.id, r.status, r.created_at from unnest(%s::bigint[]) s(id) cross join lateral"
-            " (select id, status, created_at from sync_run where sync_id = s.id order by id desc limit %s) r",
+            " (select id, status, created_at from sync_run where sync_id = s.id and trigger <> 'backfill'"
+            " order by id desc limit %s) r",
             [list(sync_ids), STRIP],
         )
         return list(cursor.fetchall())
@@ -186,7 +193,8 @@ def _active_schedules(sync: Sync) -> Sequence[Schedule]:
 # A run -----------------------------------------------------------------------------------------------------
 def last_good_run(run: Run) -> Run | None:
     """The newest earlier run of the same sync that succeeded."""
-    return Run.objects.filter(sync=run.sync_id, status=RunStatus.SUCCEEDED, pk__lt=run.pk).order_by("-pk").first()
+    good = Run.objects.filter(sync=run.sync_id, status=RunStatus.SUCCEEDED, pk__lt=run.pk)
+    return good.exclude(trigger=Run.Trigger.BACKFILL).order_by("-pk").first()
 
 
 def compare(run: Run, other: Run) -> list[tuple[str, Any, Any]]:

@@ -36,7 +36,7 @@ def create(*, sync: Sync, trigger: str, by: Any = None) -> tuple[Run, bool]:
         with transaction.atomic():
             return Run.objects.create(sync=sync, trigger=trigger, requested_by=by), True
     except IntegrityError:
-        active = Run.objects.filter(sync=sync, status__in=ACTIVE).first()
+        active = Run.objects.filter(sync=sync, status__in=ACTIVE).exclude(trigger=Run.Trigger.BACKFILL).first()
         if active is None:  # it ended between the two statements
             return create(sync=sync, trigger=trigger, by=by)
         _widen(active, trigger)
@@ -137,15 +137,18 @@ def finish(
     run.error = str(said) if said else ""
     if timings is not None:
         run.timings = run.timings_with(timings)
-    updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
-        status=run.status,
-        error_code=run.error_code,
-        error=run.error,
-        timings=run.timings,
-        stage="",
-        lease_until=None,
-        finished_at=Now(),
-    )
+    with transaction.atomic():
+        updated = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=ACTIVE).update(
+            status=run.status,
+            error_code=run.error_code,
+            error=run.error,
+            timings=run.timings,
+            stage="",
+            lease_until=None,
+            finished_at=Now(),
+        )
+        if updated:
+            facts.publish("run_ended", run=run)  # what must not be lost; "run_finished" comes after the commit
     if updated:
         run.refresh_from_db(fields=["finished_at"])
         facts.publish("run_finished", run=run)

@@ -22,11 +22,12 @@ POLL_SECONDS = 0.2
 @transaction.atomic
 def start_run(*, sync: Sync, by: Any = None, trigger: str = Run.Trigger.MANUAL) -> tuple[Run, bool]:
     """Start the sync now; (its active run, False) when one is under way already."""
-    _refuse_paused(sync)
+    refuse_paused(sync)
     return engine.start(sync, trigger=trigger, by=by)
 
 
-def _refuse_paused(sync: Sync) -> None:
+def refuse_paused(sync: Sync) -> None:
+    """Raises ConfigError with what has to be resumed before the sync can work."""
     if sync.is_paused:
         raise ConfigError(f"The sync {sync.name!r} is paused.", fix="Resume it first.", code="PAUSED")
     if sync.stream.connection.is_paused:
@@ -41,7 +42,7 @@ def run_here(*, sync: Sync, by: Any = None) -> Run:
 
     A run under way that asks the source nothing is waited for, and followed by a whole one.
     """
-    _refuse_paused(sync)
+    refuse_paused(sync)
     while True:
         run, _ = runs.create(sync=sync, trigger=Run.Trigger.MANUAL, by=by)
         _work_off(run)

@@ -33,6 +33,12 @@ def deliver(run_id: int) -> None:
 
 
 @shared_task
+def backfill(run_id: int) -> None:
+    """Work on a backfill, in its own lane and for a short slice, so that several take turns."""
+    engine.execute(run_id, slice_seconds=engine.BACKFILL_SLICE_SECONDS)
+
+
+@shared_task
 def probe(connection_id: int) -> None:
     """Try a connection that did not answer."""
     probing.probe(connection_id)

@@ -16,6 +16,7 @@ from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
 from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers its part of the first page
 from hub.sync.views import (
+    backfills,
     dead_letters,
     deliveries,
     dry_runs,
@@ -56,6 +57,9 @@ urlpatterns = [
     path("syncs/<slug:slug>/dry-run/", dry_runs.sync_dry_run, {"fmt": ""}, name="sync_dry_run"),
     re_path(r"^syncs/(?P<slug>[-\w]+)/dry-run\.(?P<fmt>csv|json)$", dry_runs.sync_dry_run, name="sync_dry_run_export"),
     path("syncs/<slug:slug>/removals/", removals.sync_removals, name="sync_removals"),
+    path("syncs/<slug:slug>/backfills/", backfills.backfill_list, name="backfill_list"),
+    path("syncs/<slug:slug>/backfills/<int:pk>/", backfills.backfill_detail, name="backfill_detail"),
+    path("syncs/<slug:slug>/backfills/<int:pk>/<str:act>/", backfills.backfill_act, name="backfill_act"),
     path("syncs/<slug:slug>/run/", syncs.sync_run, name="sync_run"),
     path("syncs/<slug:slug>/pause/", syncs.sync_pause, name="sync_pause"),
     path("syncs/<slug:slug>/purge/", switches.sync_purge, name="sync_purge"),

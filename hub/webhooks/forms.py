@@ -30,7 +30,8 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         model = Endpoint
         fields = (
             "name", "slug", "sync", "scheme", "proof_name", "prefix", "encoding", "signed_text", "timestamp_name",
-            "tolerance_seconds", "event_mode", "record_path", "id_path", "time_path", "deleted_path", "deleted_values",
+            "tolerance_seconds", "handshake",
+            "event_mode", "record_path", "id_path", "time_path", "deleted_path", "deleted_values",
             "is_active",
         )  # fmt: skip
         labels: ClassVar = {
@@ -43,6 +44,7 @@ class EndpointForm(forms.ModelForm[Endpoint]):
             "signed_text": "What is signed",
             "timestamp_name": "Header of the timestamp",
             "tolerance_seconds": "Seconds a message may be old",
+            "handshake": "Handshake",
             "event_mode": "What a message says",
             "record_path": "Where the record stands",
             "id_path": "Where its id stands",
@@ -59,6 +61,7 @@ class EndpointForm(forms.ModelForm[Endpoint]):
             "prefix": "What stands before the signature, such as sha1= or Bearer and a blank.",
             "timestamp_name": "Only where the timestamp is signed too.",
             "record_path": "A path such as data or data.object; empty takes the whole body. A list is several records.",
+            "handshake": "What the other system asks of an address before it sends to it.",
             "id_path": "The same message sent twice has the same id. Empty compares the content.",
             "time_path": "Used where the record lacks the stream's cursor field.",
             "deleted_path": "For example type.",

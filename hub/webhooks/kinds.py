@@ -12,7 +12,8 @@ from hub.webhooks import schemes, services
 from hub.webhooks.models import SECRET_NAMES, Endpoint
 
 COLUMNS = (
-    "scheme", "proof_name", "signed_text", "timestamp_name", "encoding", "prefix", "tolerance_seconds", "event_mode",
+    "scheme", "proof_name", "signed_text", "timestamp_name", "encoding", "prefix", "tolerance_seconds", "handshake",
+    "event_mode",
     "id_path", "record_path", "time_path", "deleted_path", "deleted_values", "is_active",
 )  # fmt: skip
 

@@ -37,6 +37,7 @@ class Endpoint(models.Model):
         BODY = "body", "the body"
         BODY_TIME = "body_time", "the body, then the timestamp"
         TIME_BODY = "time_body", "the timestamp, a full stop, the body"
+        V0 = "v0", "v0, the timestamp and the body, with colons between"
 
     class Encoding(models.TextChoices):
         HEX = "hex", "hexadecimal"
@@ -45,6 +46,15 @@ class Endpoint(models.Model):
     class Mode(models.TextChoices):
         RECORD = "record", "The message carries the record"
         HINT = "hint", "The message only says that something changed"
+
+    class Handshake(models.TextChoices):
+        NONE = "", "None"
+        VALIDATION_TOKEN = "validation_token", "validationToken in the address (Business Central, Graph)"
+        CLOUDEVENTS = "cloudevents", "Consent by OPTIONS (CloudEvents)"
+        CHALLENGE = "challenge", "A signed challenge (Slack)"
+        PLAIN_TOKEN = "plain_token", "A signed token to encrypt (Zoom)"
+        HUB_CHALLENGE = "hub_challenge", "hub.challenge with the secret (Meta)"
+        INTENT = "intent", "200 to what is signed, 401 to the rest (Xero)"
 
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
@@ -59,6 +69,7 @@ class Endpoint(models.Model):
     encoding = models.CharField(max_length=6, choices=Encoding, default=Encoding.HEX)
     prefix = models.CharField(max_length=20, blank=True)
     tolerance_seconds = models.PositiveIntegerField(default=300)
+    handshake = models.CharField(max_length=20, choices=Handshake, default=Handshake.NONE, blank=True)
     event_mode = models.CharField(max_length=6, choices=Mode, default=Mode.RECORD)
     id_path = models.CharField(max_length=120, blank=True)
     record_path = models.CharField(max_length=120, blank=True)

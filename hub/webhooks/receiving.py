@@ -14,18 +14,19 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 
 from connectors import paths
 from hub.common import facts
 from hub.common.display import MASK
 from hub.sync.payloads import SENSITIVE
-from hub.webhooks import schemes, waking
+from hub.webhooks import handshakes, schemes, waking
 from hub.webhooks.models import Endpoint, Message
 from hub.webhooks.schemes import STANDARD_PROOF, Incoming, Proof, Refused
 
 JSON_TYPE = "application/json"
+JSON_TYPES = frozenset({JSON_TYPE, "application/cloudevents+json"})
 MAX_ID = 200
 KEPT_HEADERS, KEPT_LENGTH = 40, 300
 # A flood of forged messages must not become a flood of writes to one row.
@@ -48,10 +49,11 @@ class Taken:
 
     message_id: str
     is_new: bool
+    endpoint: Endpoint
 
 
 def receive(request: HttpRequest, path: str, *, is_test: bool = False) -> Taken:
-    """Store the message of a request once; when this returns, its row is committed. Raises Answered."""
+    """Store the message of a request once; when this returns, its row is committed. Raises Answered, and Greeted."""
     body = _body(request)
     endpoint = _endpoint(path)
     if endpoint is None:
@@ -59,11 +61,22 @@ def receive(request: HttpRequest, path: str, *, is_test: bool = False) -> Taken:
         raise Answered(404, "There is no webhook at this address.")
     incoming = Incoming(_headers(request), request.GET.dict(), body)
     proof = _proven(endpoint, incoming, str(request.META.get("REMOTE_ADDR", "")))
-    message_id = _message_id(endpoint, proof, _parsed(body))
+    data = _parsed(body)
+    handshakes.answer_question(endpoint, data)
+    message_id = _message_id(endpoint, proof, data)
     is_new, is_busy = _store(endpoint, message_id, proof, incoming, is_test=is_test)
     if is_new and not is_busy and not is_test:
         transaction.on_commit(lambda: waking.wake(endpoint), robust=True)
-    return Taken(message_id, is_new)
+    return Taken(message_id, is_new, endpoint)
+
+
+def greet(request: HttpRequest, path: str) -> HttpResponse | None:
+    """The answer to a vendor's question about this address; None where there is nothing to say."""
+    endpoint = _endpoint(path)
+    try:
+        return handshakes.greet(request, endpoint) if endpoint else None
+    except Refused:
+        return None
 
 
 def _endpoint(path: str) -> Endpoint | None:
@@ -81,7 +94,11 @@ def _body(request: HttpRequest) -> bytes:
         raise Answered(413, f"A message may have {most} bytes. Send less, or a message that only says what changed.")
     name, _, rest = request.META.get("CONTENT_TYPE", "").partition(";")
     charset = rest.strip().lower().replace('"', "").removeprefix("charset=")
-    if name.strip().lower() != JSON_TYPE or charset not in ("", "utf-8") or request.META.get("HTTP_CONTENT_ENCODING"):
+    if (
+        name.strip().lower() not in JSON_TYPES
+        or charset not in ("", "utf-8")
+        or request.META.get("HTTP_CONTENT_ENCODING")
+    ):
         raise Answered(415, f"Send {JSON_TYPE} in UTF-8, not compressed.")
     body = request.read(most + 1)
     if len(body) > most:

@@ -99,6 +99,8 @@ def _hmac(endpoint: Endpoint, incoming: Incoming, now: float) -> Proof:
 
 
 def signed_bytes(signed_text: str, stamp: str, body: bytes) -> bytes:
+    if signed_text == Endpoint.Signed.V0:
+        return b"v0:" + stamp.encode() + b":" + body
     if signed_text == Endpoint.Signed.BODY_TIME:
         return body + stamp.encode()
     return stamp.encode() + b"." + body if signed_text == Endpoint.Signed.TIME_BODY else body

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -21,7 +21,7 @@ from hub.common.htmx import redirect_to
 from hub.common.lists import paginate
 from hub.common.permissions import public, requires
 from hub.sync.views.common import may_in, me, tell
-from hub.webhooks import queries, receiving, services
+from hub.webhooks import handshakes, queries, receiving, services
 from hub.webhooks.forms import EndpointForm, SecretForm
 from hub.webhooks.models import Endpoint, Message
 
@@ -45,17 +45,23 @@ COLUMNS = [
 # What systems call -----------------------------------------------------------------------------------------
 @public
 @csrf_exempt
-@require_POST
+@require_http_methods(["GET", "POST", "OPTIONS"])
 def receive(request: HttpRequest, path: str) -> HttpResponse:
     """Answer 202 once the message is committed, whether it is new or known; an error says what the sender must change."""
+    if handshakes.is_question(request) and (answer := receiving.greet(request, path)):
+        return answer
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
     try:
         taken = receiving.receive(request, path)
-    except receiving.Answered as answer:
-        return JsonResponse({"status": "refused", "detail": answer.sentence}, status=answer.status)
+    except handshakes.Greeted as question:
+        return JsonResponse(question.answer)
+    except receiving.Answered as refusal:
+        return JsonResponse({"status": "refused", "detail": refusal.sentence}, status=refusal.status)
     except (OperationalError, InterfaceError):
         answered = {"status": "unavailable", "detail": "The message is not stored. Send it again."}
         return JsonResponse(answered, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    return JsonResponse({"status": "accepted" if taken.is_new else "known"}, status=202)
+    return handshakes.accepted(taken.endpoint, "accepted" if taken.is_new else "known")
 
 
 # The list --------------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 # Whether a message that is stored now needs no run of its own: one waits for its worker, or one is at work and
 # `after_run` looks again. A hint is not answered by a queued run that asks the source nothing.
 IS_BUSY = (
-    "exists (select from sync_run where sync_id = %s and (status = 'queued' and (%s or trigger <> all(%s))"
-    " or status = 'running'))"
+    "exists (select from sync_run where sync_id = %s and trigger <> 'backfill'"
+    " and (status = 'queued' and (%s or trigger <> all(%s)) or status = 'running'))"
 )
 
 
@@ -64,7 +64,7 @@ def _start(sync: Sync, *, is_hint: bool) -> Run | None:
 def after_run(*, run: Run) -> None:
     """Settle the hints that a run answered, and start the next one. Never raises: the run has ended in any case."""
     try:
-        if Endpoint.objects.filter(sync_id=run.sync_id).exists():
+        if run.trigger != Run.Trigger.BACKFILL and Endpoint.objects.filter(sync_id=run.sync_id).exists():
             _settle(run)
             start([run.sync_id])
     except Exception:

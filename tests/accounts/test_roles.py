@@ -9,15 +9,15 @@ from hub.accounts.queries import domains_for, scope_to_domains
 from hub.accounts.roles import FIRM_WIDE, PERMISSIONS, ROLES, grants
 
 VIEW_WORK = {
-    "connections.view", "contracts.view", "mappings.view", "valuemaps.view", "syncs.view", "ledger.view",
-    "exceptions.view", "approvals.view", "monitor.view",
+    "connections.view", "contracts.view", "mappings.view", "valuemaps.view", "syncs.view", "subscriptions.view",
+    "ledger.view",    "exceptions.view", "approvals.view", "monitor.view",
 }  # fmt: skip
 
 TABLE = {
     "integration_admin": set(PERMISSIONS) - {"approvals.decide"},
     "approver": VIEW_WORK | {"approvals.decide"},
     "finance": VIEW_WORK | {"valuemaps.edit", "exceptions.resolve"},
-    "operator": VIEW_WORK | {"syncs.run", "ledger.replay"},
+    "operator": VIEW_WORK | {"syncs.run", "ledger.replay", "subscriptions.send"},
     "auditor": VIEW_WORK | {"config.view", "access.view", "payloads.reveal"},
     "viewer": VIEW_WORK,
 }

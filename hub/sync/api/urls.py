@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from hub.sync.api.backfills import BackfillViewSet
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
 from hub.sync.api.merges import MergeViewSet
 from hub.sync.api.replays import DeadLetterViewSet, ReplayViewSet
@@ -13,6 +14,7 @@ router = SimpleRouter()
 router.register("syncs", SyncViewSet)
 router.register("schedules", ScheduleViewSet)
 router.register("runs", RunViewSet)
+router.register("backfills", BackfillViewSet)
 router.register("transactions", TransactionViewSet)
 router.register("held-records", HeldViewSet)
 router.register("deliveries", DeliveryViewSet)

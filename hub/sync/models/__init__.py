@@ -1,3 +1,4 @@
+from hub.sync.models.backfill import Backfill
 from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.ledger import Batch, Transaction
 from hub.sync.models.merge import Merge
@@ -7,6 +8,7 @@ from hub.sync.models.replay import DeadLetter, Replay, ReplayItem
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
 __all__ = [
+    "Backfill",
     "Batch",
     "Crawl",
     "DeadLetter",

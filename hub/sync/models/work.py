@@ -12,7 +12,10 @@ from hub.sync.states import ACTIVE, DeliveryState, HeldState, RunStatus
 
 
 class Run(models.Model):
-    """One execution of a sync. It is also the lease: one active run a sync, one worker a run, fenced by `epoch`."""
+    """One execution of a sync. It is also the lease: one active run a sync, one worker a run, fenced by `epoch`.
+
+    A backfill is a run beside that one.
+    """
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", "By hand"
@@ -23,6 +26,7 @@ class Run(models.Model):
         EVENT = "event", "Webhook"
         HINT = "hint", "Hint of a webhook"
         REMOVAL = "removal", "Removals confirmed"
+        BACKFILL = "backfill", "Backfill"
 
     # Inbound runs that ask the source nothing: what they work on is in the hub already.
     NARROW = (Trigger.RELEASE, Trigger.EVENT, Trigger.REMOVAL)
@@ -67,8 +71,15 @@ class Run(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["sync"], condition=models.Q(status__in=[s.value for s in ACTIVE]), name="one_active_run_a_sync"
-            )
+                fields=["sync"],
+                condition=models.Q(status__in=[s.value for s in ACTIVE]) & ~models.Q(trigger="backfill"),
+                name="one_active_run_a_sync",
+            ),
+            models.UniqueConstraint(
+                fields=["sync"],
+                condition=models.Q(status__in=[s.value for s in ACTIVE], trigger="backfill"),
+                name="one_active_backfill_a_sync",
+            ),
         ]
         indexes = [
             models.Index(fields=["sync", "-id"], name="run_by_sync"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.common import facts
 from hub.records import removing
 from hub.sync import held, ledger, outbox
 from hub.sync.ledger import Entry
@@ -51,6 +52,8 @@ def take_away(
         for record, number in zip(removed, numbers, strict=True)
     ]
     rows = [(record.id, record.version, number) for record, number in zip(removed, numbers, strict=True)]
+    told = [(record.id, record.key, record.version, record.body) for record in removed]
+    facts.publish("records_removed", cursor=cursor, sync_id=plan.sync.pk, rows=told)
     delivering = outbox.enqueue_removed(cursor, [subscriber.sync_id for subscriber in plan.subscribers], rows)
     return Taken(entries, delivering)
 

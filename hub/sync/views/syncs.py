@@ -119,7 +119,9 @@ def frame(request: HttpRequest, sync: Sync, tab: str) -> dict[str, Any]:
         "tabs": _tabs(request, sync, tab, row),
         "can_run": may_in(request, "syncs.run", sync),
         "can_edit": may_in(request, "syncs.edit", sync),
-        "active_run": Run.objects.filter(sync=sync, status__in=["queued", "running"]).first(),
+        "active_run": Run.objects.filter(sync=sync, status__in=["queued", "running"])
+        .exclude(trigger="backfill")
+        .first(),
     }
 
 
@@ -129,12 +131,15 @@ def _tabs(request: HttpRequest, sync: Sync, tab: str, row: SyncRow) -> list[tupl
         ("runs", "Runs", "sync:sync_runs", None),
         ("trouble", "Records in trouble", "sync:sync_trouble", row.waiting + row.held + row.troubled or None),
         ("dry-run", "Dry run", "sync:sync_dry_run", None),
+        ("backfills", "Backfills", "sync:backfill_list", None),
         ("settings", "Settings", "sync:sync_settings", None),
         ("removals", "Removals", "sync:sync_removals", None),
         ("history", "History", "sync:sync_history", None),
     ]
     if not may_in(request, "syncs.run", sync):
         names = [name for name in names if name[0] != "dry-run"]
+    if sync.direction != "in":
+        names = [name for name in names if name[0] != "backfills"]
     return [(word, reverse(url, args=[sync.slug]), key == tab, number) for key, word, url, number in names]
 
 

@@ -27,7 +27,8 @@ class WebhookSerializer(serializers.ModelSerializer[Endpoint]):
         model = Endpoint
         fields = (
             "slug", "name", "sync", "url", "scheme", "proof_name", "prefix", "encoding", "signed_text",
-            "timestamp_name", "tolerance_seconds", "event_mode", "record_path", "id_path", "time_path", "deleted_path",
+            "timestamp_name", "tolerance_seconds", "handshake",
+            "event_mode", "record_path", "id_path", "time_path", "deleted_path",
             "deleted_values", "is_active", "secret", "has_previous_secret", "refused_at", "refused_reason",
             "created_at", "updated_at",
         )  # fmt: skip

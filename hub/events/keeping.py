@@ -1,0 +1,23 @@
+"""How long events are kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from hub.events.models import Event, Notification
+
+# Longer than the ladder, so that whoever was away for weeks can still have events sent again.
+KEPT_DAYS = 30
+FORGOTTEN_AT_ONCE = 5_000
+
+
+def forget_old() -> int:
+    """Drop events that are old and wait for nobody, with their attempts; returns how many went."""
+    waiting = Notification.objects.filter(event=OuterRef("pk"), state=Notification.State.PENDING)
+    old = Event.objects.filter(at__lt=timezone.now() - timedelta(days=KEPT_DAYS)).exclude(Exists(waiting))
+    found = list(old.order_by("at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    Event.objects.filter(pk__in=found).delete()
+    return len(found)

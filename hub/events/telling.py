@@ -1,0 +1,138 @@
+"""From what happens to events: called with facts, inside the transaction in which it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from connectors.models import Connection
+from hub.common.db import plain_cursor
+from hub.common.display import machine_time
+from hub.common.records import Record
+from hub.events import interests, outbox
+from hub.events.interests import About, Interest
+from hub.events.outbox import Draft
+from hub.events.types import OF_OUTCOME, OF_RUN, RECORD_TYPES
+from hub.records.models import CanonicalRecord
+from hub.sync import payloads
+from hub.sync.ledger import Entry
+from hub.sync.models import Run
+
+# (canonical id, key, version, body as JSON)
+Row = tuple[int, str, int, str]
+LEDGER_TYPES = frozenset(OF_OUTCOME.values())
+
+
+# Records and deliveries ------------------------------------------------------------------------------------
+def on_ledger(*, cursor: Any, sync_id: int, run_id: int, at: str, entries: Sequence[Entry]) -> None:
+    """Rows of the ledger as events: what a page made of records, and deliveries that stopped."""
+    asked = interests.wanted(LEDGER_TYPES)
+    if not asked:
+        return
+    about = interests.about(sync_id)
+    drafts = [draft for entry in entries if (draft := _of_entry(entry, about, asked))]
+    _name_keys(drafts)
+    for draft in drafts:
+        if draft.type not in RECORD_TYPES:
+            draft.data |= {"sync": about.sync, "run": run_id}
+    outbox.write(cursor, drafts, at=at)
+
+
+def _of_entry(entry: Entry, about: About, asked: Iterable[Interest]) -> Draft | None:
+    """None where the row tells nothing, or nobody wants to know. A delivery of a record is no change of that record."""
+    name = OF_OUTCOME.get(entry.outcome, "")
+    if not name or (name in RECORD_TYPES and entry.body is None):
+        return None
+    told = [i for i in asked if i.covers(name, domain_id=about.domain_id, entity_id=about.entity_id)]
+    if entry.body is not None:
+        told = [interest for interest in told if interest.wants(entry.body)]
+    if not told:
+        return None
+    data = _identity(about.entity, entry.record_id, entry.key, entry.version)
+    if entry.body is None:
+        data |= {"attempt": entry.attempt, "error_code": entry.error_code}
+        data["error"] = payloads.masked_sentence(entry.error_detail, about.secret)
+        return Draft(name, f"{about.entity}/{entry.key}", data, [i.subscription_id for i in told])
+    if entry.changed:
+        data["changed"] = list(entry.changed)
+    return _of_record(name, data, entry.body, about, told)
+
+
+def _of_record(name: str, data: dict[str, Any], body: Record, about: About, told: Sequence[Interest]) -> Draft:
+    """The record itself is kept only where somebody is sent it."""
+    record = about.shown(body) if any(interest.is_full for interest in told) else None
+    return Draft(name, f"{about.entity}/{data['key']}", data, [i.subscription_id for i in told], record)
+
+
+def _identity(entity: str, record_id: int | None, key: str | None, version: int | None) -> dict[str, Any]:
+    return {"entity": entity, "id": None if record_id is None else str(record_id), "key": key, "version": version}
+
+
+def _name_keys(drafts: Sequence[Draft]) -> None:
+    """Rows of a delivery whose sender was killed carry the record's number alone."""
+    nameless = [draft for draft in drafts if draft.data["key"] is None]
+    found = {draft.data["id"] for draft in nameless}
+    keys = dict(CanonicalRecord.objects.filter(pk__in=found).values_list("pk", "key")) if found else {}
+    for draft in nameless:
+        draft.data["key"] = keys.get(int(draft.data["id"]))
+        draft.subject = f"{draft.data['entity']}/{draft.data['key']}"
+
+
+def on_removed(*, cursor: Any, sync_id: int, rows: Sequence[Row]) -> None:
+    """Records that were marked as deleted."""
+    name = "record.removed"
+    asked = interests.wanted({name})
+    if not asked or not rows:
+        return
+    about, drafts = interests.about(sync_id), []
+    covering = [i for i in asked if i.covers(name, domain_id=about.domain_id, entity_id=about.entity_id)]
+    for record_id, key, version, text in rows:
+        body = orjson.loads(text)
+        if told := [interest for interest in covering if interest.wants(body)]:
+            data = _identity(about.entity, record_id, key, version)
+            drafts.append(_of_record(name, data, body, about, told))
+    outbox.write(cursor, drafts)
+
+
+# Runs and connections --------------------------------------------------------------------------------------
+def on_run_ended(*, run: Run) -> None:
+    """A run's end, in the statement that stores it."""
+    name = OF_RUN.get(run.status)  # type: ignore[call-overload]
+    if not name or not interests.wanted({name}):
+        return
+    about = interests.about(run.sync_id)
+    data = {
+        "run": run.pk,
+        "sync": about.sync,
+        "entity": about.entity,
+        "trigger": run.trigger,
+        "status": str(run.status),
+        "started_at": machine_time(run.started_at) if run.started_at else None,
+        "counts": run.counts,
+        "error_code": run.error_code or None,
+        "error": payloads.masked_sentence(run.error, about.secret) or None,
+    }
+    _tell(name, f"sync/{about.sync}", data, domain_id=about.domain_id, entity_id=about.entity_id)
+
+
+def on_circuit_opened(*, connection: Connection, state: str, error: str) -> None:
+    _of_connection("connection.down", connection, {"state": state, "error": error})
+
+
+def on_circuit_closed(*, connection: Connection) -> None:
+    _of_connection("connection.up", connection, {})
+
+
+def _of_connection(name: str, connection: Connection, more: dict[str, Any]) -> None:
+    data = {"connection": connection.slug, "name": connection.name, **more}
+    _tell(name, f"connection/{connection.slug}", data, domain_id=connection.domain_id, entity_id=None)
+
+
+def _tell(name: str, subject: str, data: dict[str, Any], *, domain_id: int | None, entity_id: int | None) -> None:
+    asked = interests.wanted({name})
+    told = [i.subscription_id for i in asked if i.covers(name, domain_id=domain_id, entity_id=entity_id)]
+    if told:
+        with plain_cursor() as cursor:
+            outbox.write(cursor, [Draft(name, subject, data, told)])
