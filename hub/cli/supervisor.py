@@ -28,7 +28,7 @@ SERVICE_GRACE_SECONDS = 1.0
 RESTART_PAUSE_SECONDS = 0.5
 # What `prepare` brings into a database; when none of it has changed, a start need not look.
 PREPARED_FROM = ("*/migrations/*.py", "hub/*/migrations/*.py", "governance/canonical/**/*", "requirements.lock")
-QUEUES = "read,deliver,process,monitor"
+QUEUES = "read,deliver,process,monitor,adopt"
 
 
 @dataclass

@@ -22,12 +22,17 @@ def ring(run: Run, *, direction: str) -> None:
     transaction.on_commit(lambda: _send(name, run.pk))
 
 
-def _send(name: str, run_id: int) -> None:
+def _send(name: str, id_: int) -> None:
     try:
-        current_app.send_task(name, args=[run_id], retry=False, expires=EXPIRES_SECONDS)
+        current_app.send_task(name, args=[id_], retry=False, expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
-        # The run stands in the database; the sweeper takes it up.
-        log.warning("The broker did not take the ring for run %s: %s", run_id, error)
+        # What is to be done stands in the database; the sweeper takes it up.
+        log.warning("The broker did not take the ring %s %s: %s", name, id_, error)
+
+
+def ring_adoption(adoption_id: int) -> None:
+    """Wake a worker of the lane of first loads, once the current transaction has committed."""
+    transaction.on_commit(lambda: _send("hub.sync.tasks.adopt", adoption_id))
 
 
 def ring_probe(connection_id: int) -> None:

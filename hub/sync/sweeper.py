@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from hub.common.db import plain_cursor
 from hub.common.times import business_now
 from hub.sync import bell, engine, gate, held, probing
+from hub.sync.adopt import work as adopting
 from hub.sync.models import Delivery, Run, Schedule, ScheduleSlot
 from hub.sync.scheduling import next_slot
 from hub.sync.states import ACTIVE, DeliveryState
@@ -26,6 +27,7 @@ def tick() -> None:
     start_due_deliveries()
     release_waiting()
     probing.ring_due_probes()
+    adopting.ring_due()
     ensure_partitions()
 
 

@@ -10,6 +10,7 @@ from django.db import connections
 
 from connectors.services import load_protocols_in_use
 from hub.sync import engine, probing, sweeper
+from hub.sync.adopt import work as adopting
 
 
 @worker_init.connect
@@ -29,6 +30,12 @@ def execute_run(run_id: int) -> None:
 def deliver(run_id: int) -> None:
     """Work on an outbound run for a slice of time."""
     engine.execute(run_id)
+
+
+@shared_task
+def adopt(adoption_id: int) -> None:
+    """Go on with a first load for a slice of time."""
+    adopting.work(adoption_id)
 
 
 @shared_task

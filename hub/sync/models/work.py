@@ -22,9 +22,10 @@ class Run(models.Model):
         RELEASE = "release", "Waiting records released"
         EVENT = "event", "Webhook"
         HINT = "hint", "Hint of a webhook"
+        ADOPT = "adopt", "First load"
 
     # Inbound runs that ask the source nothing: what they work on is in the hub already.
-    NARROW = (Trigger.RELEASE, Trigger.EVENT)
+    NARROW = (Trigger.RELEASE, Trigger.EVENT, Trigger.ADOPT)
 
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=24, choices=RunStatus, default=RunStatus.QUEUED)
