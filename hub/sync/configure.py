@@ -28,6 +28,7 @@ def problems(sync: Sync) -> list[Problem]:
         *_slug_problems(sync),
         *_order_problems(sync),
         *_number_problems(sync),
+        *_mode_problems(sync),
         *_condition_problems(sync),
     ]
 
@@ -53,6 +54,11 @@ def _number_problems(sync: Sync) -> Iterator[Problem]:
         yield "page_size", f"At most {MAX_PAGE_SIZE:,} records a page; a page is one transaction."
     if not 1 <= sync.max_attempts <= MAX_ATTEMPTS:
         yield "max_attempts", f"Between 1 and {MAX_ATTEMPTS}."
+
+
+def _mode_problems(sync: Sync) -> Iterator[Problem]:
+    if sync.mode == Sync.Mode.ADOPT and sync.mapping.direction == "in":
+        yield "mode", "Only a sync that delivers can look records up before it creates them."
 
 
 def _condition_problems(sync: Sync) -> Iterator[Problem]:

@@ -208,7 +208,7 @@ def _fill(found: World, customers: int, rng: random.Random) -> None:
         if n < shared:
             _there(found, n, _said_otherwise(one, n, rng))
     for n in range(doubles):
-        who = rng.randrange(len(accounts))
+        who = rng.randrange(len(accounts) if n % 2 else shared)
         _account(found, len(accounts) + n, _slipped(accounts[who], rng), who)
     for n in range(customers - shared):
         who = customers + n

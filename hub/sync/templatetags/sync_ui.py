@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from hub.common import display
 from hub.common.templatetags.ui import status as status_tag
 from hub.sync import keys, links, run_pages, totals
-from hub.sync.models import Delivery, HeldRecord, Run, Transaction
+from hub.sync.models import Adoption, Delivery, HeldRecord, Run, StagedRecord, Transaction
 from hub.sync.queries import elapsed_seconds
 from hub.sync.states import DeliveryState, HeldState, Outcome
 
@@ -24,6 +24,18 @@ register.filter("held_key", keys.held_key)
 register.filter("delivery_key", keys.delivery_key)
 
 ROW, TOP, LABEL, WIDTH = 28, 22, 170, 860
+
+ADOPTION_STATES = {
+    "waiting": "waiting",
+    "reading": "running",
+    "matching": "running",
+    "review": "review",
+    "linking": "running",
+    "creating": "running",
+    "done": "done",
+    "abandoned": "muted",
+}
+STAGED_STATES = {"linked": "ok", "conflict": "changed", "maybe": "review", "create": "new", "refused": "failed"}
 
 STAGE_WORDS = {
     "waiting for source": "Wait for the source",
@@ -61,6 +73,20 @@ def delivery_state(delivery: Delivery) -> SafeString:
 @register.simple_tag
 def held_state(held: HeldRecord) -> SafeString:
     return status_tag(HeldState(held.state).name.lower(), "Will be tried" if held.state == HeldState.RELEASED else "")
+
+
+@register.simple_tag
+def adoption_state(adoption: Adoption) -> SafeString:
+    if adoption.is_halted:
+        return status_tag("failed", "Stopped")
+    return status_tag(ADOPTION_STATES[adoption.status], adoption.get_status_display())
+
+
+@register.simple_tag
+def staged_state(row: StagedRecord) -> SafeString:
+    """What a person said counts before the verdict."""
+    word = row.get_decision_display() if row.decision else row.get_verdict_display() or "Linked"
+    return status_tag("applied", word) if row.applied_at else status_tag(STAGED_STATES.get(row.verdict, "muted"), word)
 
 
 @register.filter
