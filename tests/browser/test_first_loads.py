@@ -36,6 +36,7 @@ def test_the_pages_without_any_first_load(visit: Callable[..., Any], load: World
 def test_the_pages_of_a_first_load(visit: Callable[..., Any], load: World, approver: Any) -> None:
     adoption, page = load.plan(), visit(approver)
     maybe = services.undecided(adoption).exclude(candidates=[]).first()
+    assert maybe is not None
     page.inspect("/first-loads/", "first_loads")
     for group in ("maybe", "conflict", "create", "target_only"):
         page.inspect(f"/first-loads/{adoption.pk}/?group={group}", f"first_load_{group}")

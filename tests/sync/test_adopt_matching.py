@@ -78,6 +78,10 @@ def test_name_and_email_link_without_a_key() -> None:
     assert score(one, other, RULES) >= RULES.same_at
 
 
+def test_names_with_other_numbers_are_other_things() -> None:
+    assert score(customer(1, name="Depot phase 1"), customer(2, name="Depot phase 2"), RULES) < RULES.maybe_at
+
+
 def test_what_shares_only_a_postcode_is_not_compared() -> None:
     assert score(customer(1, postal_code="10115"), customer(2, postal_code="10115"), RULES) == 0
 

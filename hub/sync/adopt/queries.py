@@ -48,7 +48,7 @@ GROUPS: dict[str, tuple[str, int, Q]] = {
     "maybe": ("Maybe", Side.SOURCE, Q(verdict=Verdict.MAYBE, decision="")),
     "create": ("Create", Side.SOURCE, TO_CREATE),
     "left": ("Left out", Side.SOURCE, Q(decision=Decision.LEAVE)),
-    "target_only": ("Only at the target", Side.TARGET, Q(verdict=Verdict.TARGET_ONLY)),
+    "target_only": ("Only at the target", Side.TARGET, Q()),
     "known": ("Linked before", Side.SOURCE, Q(verdict=Verdict.KNOWN)),
     "refused": ("Cannot pass", Side.SOURCE, Q(verdict=Verdict.REFUSED)),
 }

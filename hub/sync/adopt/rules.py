@@ -25,7 +25,7 @@ _POSTCODE = ("postal_code", "postcode", "zip")
 class FieldMatch:
     """How one field is compared.
 
-    compare   `exact` counts 100 or 0, `similar` the share of equal letters (0 to 100) of the two normal forms
+    compare   `exact` counts 100 or 0, `similar` the share of equal letters of the two normal forms
     form      the normal form, a name of `normal.FORMS`
     weight    its part in the score
     decides   equal means the same record, whatever the score; unequal means that only a person may link them

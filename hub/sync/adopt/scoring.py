@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from rapidfuzz import fuzz
 
 from hub.sync.adopt.normal import FORMS
 from hub.sync.adopt.rules import KEY, MatchRules
+
+_NUMBERS = re.compile(r"[0-9]+")
+OTHER_NUMBERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ def score(one: Sheet, other: Sheet, rules: MatchRules) -> int:
             contradicted = True
             if rule.field == KEY:
                 continue
-        alike = 100.0 if here == there else fuzz.ratio(here, there) if rule.compare == "similar" else 0.0
-        total, weight, compared = total + rule.weight * int(alike), weight + rule.weight, compared + 1
+        total += rule.weight * _alike(here, there, rule.compare)
+        weight, compared = weight + rule.weight, compared + 1
         is_comparable |= rule.decides or rule.compare == "similar"
         decided |= rule.decides and here == there
     if not is_comparable:
@@ -51,3 +55,13 @@ def score(one: Sheet, other: Sheet, rules: MatchRules) -> int:
     if contradicted or (compared == 1 and not decided):
         return min(mean, rules.same_at - 1)
     return max(mean, rules.same_at) if decided else mean
+
+
+def _alike(here: str, there: str, compare: str) -> int:
+    """0 to 100. Texts with different numbers in them are different things (Phase 1, Phase 2), however alike they look."""
+    if here == there:
+        return 100
+    if compare != "similar":
+        return 0
+    found = int(fuzz.ratio(here, there))
+    return found if _NUMBERS.findall(here) == _NUMBERS.findall(there) else min(found, OTHER_NUMBERS)

@@ -17,8 +17,8 @@ from hub.common.htmx import redirect_to, render_page, safe_next, wants_fragment
 from hub.common.lists import paginate
 from hub.common.permissions import requires
 from hub.sync import totals
-from hub.sync.adopt import masks, queries, services
-from hub.sync.adopt.forms import AcceptForm, DecisionForm, StartForm
+from hub.sync.adopt import judging, masks, queries, services
+from hub.sync.adopt.forms import AcceptForm, DecisionForm, StartForm, contract_fields
 from hub.sync.models import Adoption, StagedRecord
 from hub.sync.views.common import may_in, me, tell
 
@@ -150,6 +150,7 @@ def adoption_record(request: HttpRequest, pk: int, row: int) -> HttpResponse:
     """A source record beside its candidates, field by field."""
     adoption = find_adoption(request, pk, SEE)
     found = get_object_or_404(StagedRecord.objects.select_related("partner", "decided_by"), adoption=adoption, pk=row)
+    found.adoption = adoption
     near, twins = queries.near(found), queries.twins(found)
     masks.shown([found, *(one for _, one, _ in near), *(one for _, one in twins)], adoption, me(request))
     is_open = found.side == 1 and found.applied_at is None and found.verdict not in ("known", "refused")
@@ -166,10 +167,11 @@ def adoption_record(request: HttpRequest, pk: int, row: int) -> HttpResponse:
 
 def _side_by_side(row: StagedRecord, others: list[StagedRecord]) -> list[tuple[str, Any, list[tuple[Any, bool]]]]:
     """(contract field, its value, [(value of another record, whether it differs)])"""
+    names = dict.fromkeys(field.name for field in contract_fields(row.adoption.entity))
     return [
-        (name, value, [(other.body.get(name), other.body.get(name) != value) for other in others])
-        for name, value in row.body.items()
-        if value not in (None, "") or any(other.body.get(name) not in (None, "") for other in others)
+        (name, row.body.get(name), [(one.body.get(name), one.body.get(name) != row.body.get(name)) for one in others])
+        for name in names
+        if any(one.body.get(name) not in judging.EMPTY for one in (row, *others))
     ]
 
 
