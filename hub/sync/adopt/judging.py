@@ -158,8 +158,8 @@ class _Judgement:
         """Deliveries whose record the target does not show, and what stands alone at the target."""
         refs = {record_id: ref for ref, record_id in _delivered(self.adoption.target.pk).items()}
         for row in self.source:
-            if row.verdict in (Verdict.CREATE, Verdict.MAYBE) and row.record_id in refs:
-                row.verdict, row.why = Verdict.KNOWN, GONE.format(ref=refs[row.record_id])
+            if row.verdict in (Verdict.CREATE, Verdict.MAYBE, Verdict.LINKED) and row.record_id in refs:
+                row.verdict, row.why, row.partner = Verdict.KNOWN, GONE.format(ref=refs[row.record_id]), None
         taken = {row.partner_id for row in self.source if row.partner_id}
         for row in self.target:
             row.verdict = "" if row.pk in taken else Verdict.TARGET_ONLY
