@@ -244,6 +244,15 @@ class TestTheModeAdopt:
         syncs.run_here(sync=adopting.outbound)
         assert [key for key, _, _ in sent(adopting)] == ["P-0002", "P-0003"]
 
+    def test_what_is_found_there_is_not_emptied_either(self, adopting: worlds.Firm) -> None:
+        say_nothing_as_null(adopting)
+        adopting.erp.targets["jobs"] = {"P-0004": {"number": "P-0004", "description": "Depot", "amount": "1000.00"}}
+        syncs.run_here(sync=adopting.outbound)
+        assert next(body for key, _, body in sent(adopting) if key == "P-0004") == {
+            "number": "P-0004",
+            "description": "Project 4",
+        }
+
     def test_a_target_that_nobody_can_ask_and_nobody_has_read_gets_nothing(
         self, adopting: worlds.Firm, monkeypatch: Any
     ) -> None:
