@@ -173,6 +173,7 @@ CELERY_TASK_ROUTES = {
     "hub.sync.tasks.execute_run": {"queue": "read"},
     "hub.sync.tasks.deliver": {"queue": "deliver"},
     "hub.sync.tasks.backfill": {"queue": "backfill"},
+    "hub.sync.tasks.adopt": {"queue": "adopt"},
     "hub.sync.tasks.tick": {"queue": "monitor"},
     "mappings.tasks.forget_expired_samples": {"queue": "monitor"},
     "hub.webhooks.tasks.tick": {"queue": "monitor"},

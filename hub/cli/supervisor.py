@@ -29,8 +29,8 @@ RESTART_PAUSE_SECONDS = 0.5
 # What `prepare` brings into a database; when none of it has changed, a start need not look.
 PREPARED_FROM = ("*/migrations/*.py", "hub/*/migrations/*.py", "governance/canonical/**/*", "requirements.lock")
 QUEUES = "read,deliver,process,monitor"
-# What may take long without anybody waiting has workers of its own: events for other systems, and backfills.
-ASIDE_QUEUES = "tell,backfill"
+# What may take long without anybody waiting has workers of its own: events for other systems, backfills, first loads.
+ASIDE_QUEUES = "tell,backfill,adopt"
 
 
 @dataclass

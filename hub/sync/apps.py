@@ -8,7 +8,9 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         # The Celery application must exist before a task is rung from any process.
         from hub.celery import app  # noqa: F401
-        from hub.sync import kinds, probing
+        from hub.sync import feeds, kinds, probing
+        from hub.sync.adopt import applying
 
         kinds.register()
         probing.subscribe()
+        feeds.register(applying.take)

@@ -33,6 +33,11 @@ def send(name: str, number: int) -> None:
         log.warning("The broker did not take the ring %s for %s: %s", name, number, error)
 
 
+def ring_adoption(adoption_id: int) -> None:
+    """Wake a worker of the lane of first loads, once the current transaction has committed."""
+    transaction.on_commit(lambda: send("hub.sync.tasks.adopt", adoption_id))
+
+
 def ring_probe(connection_id: int) -> None:
     """Wake a worker to try a connection that did not answer."""
     send("hub.sync.tasks.probe", connection_id)

@@ -29,6 +29,7 @@ def problems(sync: Sync) -> list[Problem]:
         *_slug_problems(sync),
         *_order_problems(sync),
         *_number_problems(sync),
+        *_mode_problems(sync),
         *_condition_problems(sync),
         *removal_policy.problems(sync),
     ]
@@ -55,6 +56,11 @@ def _number_problems(sync: Sync) -> Iterator[Problem]:
         yield "page_size", f"At most {MAX_PAGE_SIZE:,} records a page; a page is one transaction."
     if sync.max_attempts is not None and not 1 <= sync.max_attempts <= MOST_ATTEMPTS:
         yield "max_attempts", f"Between 1 and {MOST_ATTEMPTS}."
+
+
+def _mode_problems(sync: Sync) -> Iterator[Problem]:
+    if sync.mode == Sync.Mode.ADOPT and sync.mapping.direction == "in":
+        yield "mode", "Only a sync that delivers can look records up before it creates them."
 
 
 def _condition_problems(sync: Sync) -> Iterator[Problem]:

@@ -38,6 +38,11 @@ class Doubles:
         return "", ""
 
 
+def written_forms(key: str) -> list[str]:
+    """The key, and other ways in which a target may hold the same one."""
+    return list(dict.fromkeys([key, key.strip(), key.lower(), key.upper(), key.lstrip("0") or key]))
+
+
 def plain_key(key: str) -> str:
     """Without case, blanks and leading zeros."""
     return _KEY_NOISE.sub("", key).lower().lstrip("0")

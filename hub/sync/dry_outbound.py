@@ -82,7 +82,7 @@ def _ask(plan: SyncPlan, parcels: Sequence[Parcel], result: DryRun) -> dict[str,
     """key → the target's record, also for other ways to write the keys; None when the target cannot be asked."""
     if not parcels:
         return {}
-    keys = dict.fromkeys(form for parcel in parcels for form in _forms(parcel.due.key))
+    keys = dict.fromkeys(form for parcel in parcels for form in doubles.written_forms(parcel.due.key))
     try:
         with open_connection(plan.connection) as connector:
             return connector.find(plan.stream, list(keys))
@@ -91,11 +91,6 @@ def _ask(plan: SyncPlan, parcels: Sequence[Parcel], result: DryRun) -> dict[str,
     except HubError as error:
         result.notes.append(f"The target could not be asked what it holds: {error}")
     return None
-
-
-def _forms(key: str) -> list[str]:
-    """The key, and other ways in which a target may hold the same one."""
-    return [key, key.strip(), key.lower(), key.upper(), key.lstrip("0") or key]
 
 
 # What would become of it -----------------------------------------------------------------------------------
@@ -112,7 +107,7 @@ def _row(plan: SyncPlan, parcel: Parcel, held: dict[str, Record] | None) -> Row:
         return _by_memory(parcel, label, ref)
     if due.key in held:
         return _meeting(plan, parcel, held[due.key], label, ref)
-    twin = next((form for form in _forms(due.key) if form in held), "")
+    twin = next((form for form in doubles.written_forms(due.key) if form in held), "")
     if twin and not parcel.ref:
         sentence = f"The target holds {twin}: the key differs only in case, blanks or leading zeros."
         return Row("would_duplicate", due.key, ref, label, sentence, twin, _all_fields(parcel))

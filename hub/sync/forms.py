@@ -67,15 +67,25 @@ class SyncForm(forms.ModelForm[Sync]):
         self.fields["slug"].required = False
         for name in self._meaningless():
             del self.fields[name]
+        self._offer_modes()
 
     def _meaningless(self) -> list[str]:
         names = ["mapping", "slug", "is_paused"] if self.instance.pk else []
         direction = self.mapping.direction if self.mapping else ""
         if direction == "in":
             names.append("max_attempts")
-        elif direction == "out":
-            names.append("mode")
         return names
+
+    def _offer_modes(self) -> None:
+        """Reading everything is for sources; looking up before creating is for targets."""
+        is_out = self.mapping is not None and self.mapping.direction == "out"
+        left_out = Sync.Mode.FULL if is_out else Sync.Mode.ADOPT
+        field: Any = self.fields["mode"]
+        field.choices = [pair for pair in Sync.Mode.choices if pair[0] != left_out]
+        if is_out:
+            field.required = False
+            field.label = "What is delivered"
+            field.help_text = "For a target that holds data of its own: nothing is created there that it has already."
 
     def clean_slug(self) -> str:
         return self.cleaned_data["slug"] or slugify(self.cleaned_data.get("name", ""))[:80]

@@ -34,6 +34,9 @@ GATE = """(
     when exists (select 1 from sync_standstill where is_paused) then 'everything'
     when c.is_paused then 'connection'
     when s.is_paused then 'sync'
+    when m.direction = 'out' and exists (
+      select 1 from sync_adoption a where a.status in ('waiting', 'reading', 'matching', 'review', 'linking')
+      and m.stream_id = any(a.stream_ids)) then 'first_load'
     when k.state = 'paused_auth' then 'sign_in'
     when k.state = 'open' then 'circuit'
     when p.stopped_until > now() then 'busy'
@@ -56,6 +59,7 @@ SENTENCES = {
     "everything": "All work of the hub is paused.",
     "connection": "The connection {name} is paused.",
     "sync": "The sync is paused.",
+    "first_load": "A first load of its stream waits for approval.",
     "sign_in": "{name} does not accept the sign-in.",
     "circuit": "{name} does not answer.",
     "busy": "{name} asked for a pause.",

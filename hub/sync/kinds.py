@@ -1,13 +1,16 @@
-"""Sync and Schedule as configuration documents."""
+"""Sync, Schedule and MatchDefinition as configuration documents."""
 
 from __future__ import annotations
 
+from governance.models import Entity
 from hub.common import registry
 from hub.common.errors import ConfigError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
 from hub.sync import scheduling
-from hub.sync.models import Schedule, Sync
+from hub.sync.adopt import definitions
+from hub.sync.adopt import rules as matching
+from hub.sync.models import MatchDefinition, Schedule, Sync
 from hub.sync.removals import policy
 from mappings.models import Mapping
 
@@ -45,7 +48,33 @@ class ScheduleKind(ModelKind):
         found.next_at = scheduling.next_slot(found.cron, found.time_zone)
 
 
+class MatchDefinitionKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        """What the definition says by itself; whether the contract has its fields is seen when it is applied."""
+        given = document.get("fields")
+        compared = [one.get("field") for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        named = [*compared, *document.get("keep_target", ()), *document.get("may_clear", ())]
+        return [Problem(path, text) for path, text in matching.problems(document, named)]
+
+    def before_save(self, found: MatchDefinition, document: Document) -> None:
+        if problems := definitions.problems(found):
+            raise ConfigError(problems[0][1], where=problems[0][0], code="MATCH_DEFINITION")
+
+
 def register() -> None:
+    registry.register(
+        MatchDefinitionKind(
+            name="MatchDefinition",
+            model=MatchDefinition,
+            after=["Contract", "Sync"],
+            fields=[
+                Ref("entity", lambda: Entity, "Entity", required=True),
+                Ref("sync", lambda: Sync, "Sync"),
+                Attr("fields", required=True),
+                *(Attr(name) for name in ("same_at", "maybe_at", "keep_target", "may_clear")),
+            ],
+        )
+    )
     registry.register(
         SyncKind(
             name="Sync",

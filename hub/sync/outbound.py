@@ -32,8 +32,9 @@ from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
 from hub.sync import doubt, gate, ledger, outbox, poison, retry, runs, setbacks
+from hub.sync.adopt import lookup
 from hub.sync.ledger import Entry
-from hub.sync.models import Batch, Run
+from hub.sync.models import Batch, Run, Sync
 from hub.sync.outbox import Due, Settlement
 from hub.sync.plan import SyncPlan, subscriber_of
 from hub.sync.poison_out import Isolation
@@ -60,6 +61,11 @@ class Parcel:
     is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
     removal: str = ""  # what is done with a record that is gone: a policy of Sync.OnRemoval
     is_echo: bool = False  # every value that would be sent is what the target itself said last
+
+    def seal(self) -> None:
+        """The body is complete."""
+        self.json = json_bytes(self.body)
+        self.hash = hashlib.blake2b(self.json, digest_size=16).digest()
 
     @property
     def is_unchanged(self) -> bool:
@@ -109,6 +115,8 @@ class OutboundRun:
                 self.timings["claim"] += time.perf_counter() - started
                 if not parcels:
                     return True
+                if self.plan.sync.mode == Sync.Mode.ADOPT:
+                    lookup.look_up(self, connector, parcels)
                 self._deliver(connector, parcels)
                 if time.monotonic() > deadline:
                     return False
@@ -365,10 +373,11 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
         for parcel in parcels:
             parcel.is_unwanted = not subscriber.wants(parcel.due.body)
     _resolve(plan, [p for p in parcels if p.error is None and not p.is_unwanted])
+    if plan.sync.mode == Sync.Mode.ADOPT:
+        lookup.spare(plan, parcels)
     for parcel in parcels:
         if parcel.error is None:
-            parcel.json = json_bytes(parcel.body)
-            parcel.hash = hashlib.blake2b(parcel.json, digest_size=16).digest()
+            parcel.seal()
     if policy:
         telling.address(plan, parcels, policy)
     return parcels

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from hub.common.db import plain_cursor
 from hub.common.times import business_now
 from hub.sync import bell, engine, gate, held, probing
+from hub.sync.adopt import work as adopting
 from hub.sync.models import Delivery, Run, Schedule, ScheduleSlot
 from hub.sync.replays import work as replays
 from hub.sync.scheduling import next_slot
@@ -28,6 +29,7 @@ def tick() -> None:
     release_waiting()
     probing.ring_due_probes()
     replays.ring_open()
+    adopting.ring_due()
     ensure_partitions()
 
 

@@ -10,6 +10,7 @@ from django.db import connections
 
 from connectors.services import load_protocols_in_use
 from hub.sync import engine, probing, sweeper
+from hub.sync.adopt import work as adopting
 from hub.sync.replays import work
 
 
@@ -36,6 +37,11 @@ def deliver(run_id: int) -> None:
 def backfill(run_id: int) -> None:
     """Work on a backfill, in its own lane and for a short slice, so that several take turns."""
     engine.execute(run_id, slice_seconds=engine.BACKFILL_SLICE_SECONDS)
+
+
+def adopt(adoption_id: int) -> None:
+    """Go on with a first load for a slice of time."""
+    adopting.work(adoption_id)
 
 
 @shared_task

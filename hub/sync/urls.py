@@ -16,6 +16,7 @@ from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
 from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers its part of the first page
 from hub.sync.views import (
+    adoptions,
     backfills,
     dead_letters,
     deliveries,
@@ -23,6 +24,7 @@ from hub.sync.views import (
     editing,
     held,
     ledger,
+    matching,
     merges,
     removals,
     replays,
@@ -67,6 +69,19 @@ urlpatterns = [
     path("syncs/<slug:slug>/schedules/new/", editing.schedule_new, name="schedule_new"),
     path("syncs/<slug:slug>/schedules/<slug:schedule>/", editing.schedule_edit, name="schedule_edit"),
     path("syncs/<slug:slug>/schedules/<slug:schedule>/delete/", editing.schedule_delete, name="schedule_delete"),
+    *list_urls("first-loads/", adoptions.adoption_list, "adoption_list"),
+    path("first-loads/new/", adoptions.adoption_new, name="adoption_new"),
+    *list_urls("first-loads/matching/", matching.definition_list, "definition_list"),
+    path("first-loads/matching/new/", matching.definition_new, name="definition_new"),
+    path("first-loads/matching/<slug:slug>/", matching.definition_edit, name="definition_edit"),
+    path("first-loads/<int:pk>/", adoptions.adoption_detail, {"fmt": ""}, name="adoption"),
+    re_path(r"^first-loads/(?P<pk>[0-9]{1,18})\.(?P<fmt>csv|json)$", adoptions.adoption_detail, name="adoption_export"),
+    path("first-loads/<int:pk>/accept/", adoptions.adoption_accept, name="adoption_accept"),
+    path("first-loads/<int:pk>/approve/", adoptions.adoption_approve, name="adoption_approve"),
+    path("first-loads/<int:pk>/abandon/", adoptions.adoption_abandon, name="adoption_abandon"),
+    path("first-loads/<int:pk>/resume/", adoptions.adoption_resume, name="adoption_resume"),
+    path("first-loads/<int:pk>/records/<int:row>/", adoptions.adoption_record, name="adoption_record"),
+    path("first-loads/<int:pk>/records/<int:row>/decide/", adoptions.adoption_decide, name="adoption_decide"),
     *list_urls("runs/", runs.run_list, "run_list"),
     path("runs/<int:pk>/", runs.run_detail, name="run_detail"),
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
@@ -122,6 +137,9 @@ nav.register(
 nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))
 nav.register(Entry("Watch", "Transactions", "sync:transaction_list", icon="list", permission="ledger.view", order=25))
 nav.register(Entry("Watch", "Merges", "sync:merge_list", icon="git-pull-request", permission="ledger.view", order=35))
+nav.register(
+    Entry("Build", "First loads", "sync:adoption_list", icon="git-compare", permission="ledger.view", order=60)
+)
 nav.register(Entry("Build", "Syncs", "sync:sync_list", icon="timeline", permission="syncs.view", order=50))
 home.step(
     Step(

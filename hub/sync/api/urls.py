@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from hub.sync.api.adoptions import AdoptionViewSet
 from hub.sync.api.backfills import BackfillViewSet
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
 from hub.sync.api.merges import MergeViewSet
@@ -11,6 +12,7 @@ from hub.sync.api.switches import StandstillView
 from hub.sync.api.syncs import RunViewSet, ScheduleViewSet, SyncViewSet
 
 router = SimpleRouter()
+router.register("adoptions", AdoptionViewSet)
 router.register("syncs", SyncViewSet)
 router.register("schedules", ScheduleViewSet)
 router.register("runs", RunViewSet)

@@ -1,3 +1,4 @@
+from hub.sync.models.adopt import Adoption, MatchDefinition, StagedRecord
 from hub.sync.models.backfill import Backfill
 from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.ledger import Batch, Transaction
@@ -8,12 +9,14 @@ from hub.sync.models.replay import DeadLetter, Replay, ReplayItem
 from hub.sync.models.work import Delivery, HeldRecord, Run, ScheduleSlot, SyncState
 
 __all__ = [
+    "Adoption",
     "Backfill",
     "Batch",
     "Crawl",
     "DeadLetter",
     "Delivery",
     "HeldRecord",
+    "MatchDefinition",
     "Merge",
     "RemovalSettings",
     "Replay",
@@ -21,6 +24,7 @@ __all__ = [
     "Run",
     "Schedule",
     "ScheduleSlot",
+    "StagedRecord",
     "Standstill",
     "Suspect",
     "Sync",

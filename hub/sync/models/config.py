@@ -16,6 +16,8 @@ class Sync(RemovalSettings):
     class Mode(models.TextChoices):
         INCREMENTAL = "incremental", "What changed since the last run"
         FULL = "full", "Everything, every time"
+        # Out only; see docs/first-load.md.
+        ADOPT = "adopt", "What changed; looked up at the target before it is created there"
 
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)

@@ -27,9 +27,10 @@ class Run(models.Model):
         HINT = "hint", "Hint of a webhook"
         REMOVAL = "removal", "Removals confirmed"
         BACKFILL = "backfill", "Backfill"
+        ADOPT = "adopt", "First load"
 
     # Inbound runs that ask the source nothing: what they work on is in the hub already.
-    NARROW = (Trigger.RELEASE, Trigger.EVENT, Trigger.REMOVAL)
+    NARROW = (Trigger.RELEASE, Trigger.EVENT, Trigger.REMOVAL, Trigger.ADOPT)
 
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=24, choices=RunStatus, default=RunStatus.QUEUED)

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from hub.common import display
 from hub.common.templatetags.ui import status as status_tag
 from hub.sync import keys, links, run_pages, totals
-from hub.sync.models import Delivery, HeldRecord, ReplayItem, Run, Transaction
+from hub.sync.models import Adoption, Delivery, HeldRecord, ReplayItem, Run, StagedRecord, Transaction
 from hub.sync.queries import elapsed_seconds
 from hub.sync.states import DeliveryState, HeldState, Outcome
 
@@ -25,6 +25,18 @@ register.filter("held_key", keys.held_key)
 register.filter("delivery_key", keys.delivery_key)
 
 ROW, TOP, LABEL, WIDTH = 28, 22, 170, 860
+
+ADOPTION_STATES = {
+    "waiting": "waiting",
+    "reading": "running",
+    "matching": "running",
+    "review": "review",
+    "linking": "running",
+    "creating": "running",
+    "done": "done",
+    "abandoned": "muted",
+}
+STAGED_STATES = {"linked": "ok", "conflict": "changed", "maybe": "review", "create": "new", "refused": "failed"}
 
 STAGE_WORDS = {
     "waiting for source": "Wait for the source",
@@ -90,6 +102,20 @@ def item_url(item: ReplayItem) -> str:
         return reverse("sync:delivery_detail", args=[keys.DeliveryKey(item.sync_id, item.record_id or 0)])
     has_gone = item.status in (ReplayItem.Status.DONE, ReplayItem.Status.SKIPPED)
     return "" if has_gone else reverse("sync:held_detail", args=[keys.HeldKey(item.sync_id, item.external_id or "")])
+
+
+@register.simple_tag
+def adoption_state(adoption: Adoption) -> SafeString:
+    if adoption.is_halted:
+        return status_tag("failed", "Stopped")
+    return status_tag(ADOPTION_STATES[adoption.status], adoption.get_status_display())
+
+
+@register.simple_tag
+def staged_state(row: StagedRecord) -> SafeString:
+    """What a person said counts before the verdict."""
+    word = row.get_decision_display() if row.decision else row.get_verdict_display() or "Linked"
+    return status_tag("applied", word) if row.applied_at else status_tag(STAGED_STATES.get(row.verdict, "muted"), word)
 
 
 @register.filter

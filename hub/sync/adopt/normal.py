@@ -1,0 +1,99 @@
+"""Values without what is only spelling: the normal forms in which records of two systems are compared."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+# Words at the end of a firm's name that say its legal form. Dots and blanks are gone before they are looked for.
+LEGAL_FORMS = {
+    *("ab", "aps", "as", "asa", "bhd", "bv", "co", "company", "corp", "corporation", "ev", "gbr", "gmbh", "inc"),
+    *(
+        "incorporated",
+        "kg",
+        "kgaa",
+        "lda",
+        "limited",
+        "llc",
+        "llp",
+        "lp",
+        "ltd",
+        "ltda",
+        "mbh",
+        "nv",
+        "og",
+        "ohg",
+        "oy",
+    ),
+    *("oyj", "plc", "pte", "pty", "sa", "sae", "sagl", "sarl", "sas", "sca", "se", "sl", "slu", "snc", "spa", "srl"),
+    *("srls", "ug", "und"),
+}
+_SPACES = re.compile(r"\s+")
+_MARKS = re.compile(r"[^\w\s&]+|_+")
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+def plain(value: Any) -> str:
+    """Lower case, accents off, one blank between words; nothing and yes/no values give an empty text."""
+    if value is None or isinstance(value, bool | dict | list):
+        return ""
+    text = unicodedata.normalize("NFKD", str(value).casefold())
+    return _SPACES.sub(" ", "".join(c for c in text if not unicodedata.combining(c))).strip()
+
+
+def words(value: Any) -> str:
+    """Words in alphabetical order, so that "Ruiz, Jana" and "Jana Ruiz" are one."""
+    return " ".join(sorted(_MARKS.sub(" ", plain(value)).split()))
+
+
+def company(value: Any) -> str:
+    """A firm's name without its legal form; a name that is nothing else keeps it."""
+    found = _MARKS.sub(" ", plain(value).replace(".", "")).replace("&", " ").split()
+    kept = list(found)
+    while kept and kept[-1] in LEGAL_FORMS:
+        kept.pop()
+    return " ".join(sorted(kept or found))
+
+
+def key(value: Any) -> str:
+    """Letters and digits without leading zeros: C-1001, c 1001 and 00C1001 are one."""
+    return _NO_WORD.sub("", plain(value)).lstrip("0")
+
+
+def tax_id(value: Any) -> str:
+    """Letters and digits. A number of fewer than five is a placeholder such as n/a."""
+    found = _NO_WORD.sub("", plain(value))
+    return found if sum(c.isdigit() for c in found) >= 5 else ""
+
+
+def email(value: Any) -> str:
+    """The address in lower case; a text without @ is none."""
+    found = plain(value)
+    return found if "@" in found else ""
+
+
+def domain(value: Any) -> str:
+    """The host of an address or of an e-mail, without www."""
+    found = plain(value)
+    host = found.rpartition("@")[2] if "@" in found else _host(found)
+    return host.removeprefix("www.") if "." in host else ""
+
+
+def _host(text: str) -> str:
+    try:
+        return urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return ""
+
+
+FORMS: Mapping[str, Callable[[Any], str]] = {
+    "text": words,
+    "company": company,
+    "key": key,
+    "tax_id": tax_id,
+    "email": email,
+    "domain": domain,
+}
