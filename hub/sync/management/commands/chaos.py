@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hub.sync.chaos import faults, mutants
+from hub.sync.chaos import crashes, faults, mutants
 from hub.sync.chaos.faults import FAULTS, Options
 
 
@@ -38,6 +38,8 @@ class Command(BaseCommand):
             return {"faults": catalogue, "mutants": planted}
         if name == "mutants":
             return mutants.plant_all(say=self.stderr.write)
+        if name == "crash-points":
+            return crashes.run(chosen.kills, chosen.seed, chosen.safety)
         self.stderr.write(f"{name}, class {chosen.safety}, seed {chosen.seed}")
         return faults.run(name, chosen).as_data()
 
