@@ -9,8 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hub.sync.chaos import crashes, faults, mutants
+from hub.sync.chaos import crashes, faults, faults_reading, faults_values, mutants, scenarios
 from hub.sync.chaos.faults import FAULTS, Options
+
+SCENARIOS = scenarios.catalogue(faults_reading.SCENARIOS, faults_values.SCENARIOS)
 
 
 class Command(BaseCommand):
@@ -35,11 +37,14 @@ class Command(BaseCommand):
         if name == "list":
             catalogue = [{"name": f.name, "title": f.title, "classes": f.classes} for f in FAULTS.values()]
             planted = [{"name": m.name, "detector": m.detector} for m in mutants.MUTANTS]
-            return {"faults": catalogue, "mutants": planted}
+            stories = [{"name": s.name, "title": s.title} for s in SCENARIOS.values()]
+            return {"faults": [*catalogue, *stories], "mutants": planted}
         if name == "mutants":
             return mutants.plant_all(say=self.stderr.write)
         if name == "crash-points":
             return crashes.run(chosen.kills, chosen.seed, chosen.safety)
+        if name in SCENARIOS:
+            return scenarios.run(SCENARIOS[name], chosen)
         self.stderr.write(f"{name}, class {chosen.safety}, seed {chosen.seed}")
         return faults.run(name, chosen).as_data()
 
