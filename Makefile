@@ -26,6 +26,11 @@ chaos: $(TEST_STAMP)  ## Break things for an hour: kills, freezes, a broker that
 	@$(BIN)/python manage.py chaos F2 --records 20000 --kills 100 --class B --json
 	@$(BIN)/python manage.py chaos F3 --records 20000 --kills 20 --class B --json
 	@$(BIN)/python manage.py chaos F8 --records 20000 --class C --json
+	@set -e; for name in F13 F13-pages F14 F15 F18-source F29 F30 F34; do \
+	  $(BIN)/python manage.py chaos $$name --records 5000 --json; done
+	@set -e; for name in F16 F17 F18 F19 F28 F35; do $(BIN)/python manage.py chaos $$name --json; done
+	@CHAOS_EXAMPLES=500 $(BIN)/python manage.py chaos model --json
+	@set -e; for class in B C; do $(BIN)/python manage.py chaos crash-points --kills 50 --class $$class --json; done
 	@$(BIN)/python manage.py chaos mutants --json
 
 lint: $(TEST_STAMP)  ## Style, types, layers, templates, settings, migrations

@@ -9,7 +9,17 @@ from hub.sync.chaos.faults import Options
 from hub.sync.chaos.scenarios import Scenario, Told
 from hub.sync.chaos.source_world import Row, opened
 
-AMOUNTS = ("0.01", "-12.50", "0.00", "999999999999999.99", "-999999999999999.99", "0.10", "0.20", "0.30", "1234567890.123")
+AMOUNTS = (
+    "0.01",
+    "-12.50",
+    "0.00",
+    "999999999999999.99",
+    "-999999999999999.99",
+    "0.10",
+    "0.20",
+    "0.30",
+    "1234567890.123",
+)
 # Ids beyond 2^53, with leading zeros, in two normal forms of one letter, from right to left, beyond the basic plane, …
 TEXTS = (
     "9007199254740993", "00042", "42", "é", "e\u0301", "שלום", "‏קוד‎", "🧾🇬🇧", "𝔘𝔫𝔦", "ﬁ", "İ", "ı", "ß", "SS",
@@ -31,7 +41,10 @@ def _cents(number: int) -> str:
 def texts(options: Options, told: Told) -> None:
     """Ids and numbers of every script, and those that look alike: each is a record of its own and arrives as it was."""
     pick = random.Random(options.seed)
-    drawn = {*TEXTS, *("".join(chr(_letter(pick)) for _ in range(pick.randrange(1, 12))) for _ in range(options.records))}
+    drawn = {
+        *TEXTS,
+        *("".join(chr(_letter(pick)) for _ in range(pick.randrange(1, 12))) for _ in range(options.records)),
+    }
     _pass_through(options, told, [{"id": text, "number": text} for text in sorted(drawn) if text.strip()])
 
 

@@ -37,7 +37,7 @@ def entries(way: str, *, page_size: int, incremental: dict[str, Any] | None = No
 def documents(source: int, target: int, safety: str, stream: dict[str, Any], *, mode: str) -> list[Row]:
     """Everything that `config apply` needs: `world`'s documents, with the fault source in place of the paged one."""
     declaration = world._declaration("chaos_source", source, {"entries": stream})
-    changes = {
+    changes: dict[tuple[str, str], Row] = {
         ("Connection", "chaos-source"): {"config": {"declaration": declaration}},
         ("Stream", "chaos-entries"): {"key": ["id"], "cursor": "changed"},
         ("Sync", "chaos-in"): {"mode": mode},
