@@ -36,17 +36,13 @@ def entries(way: str, *, page_size: int, incremental: dict[str, Any] | None = No
 
 def documents(source: int, target: int, safety: str, stream: dict[str, Any], *, mode: str) -> list[Row]:
     """Everything that `config apply` needs: `world`'s documents, with the fault source in place of the paged one."""
-    declaration = world._declaration("chaos_source", source, {"entries": stream})
-    changes: dict[tuple[str, str], Row] = {
-        ("Connection", "chaos-source"): {"config": {"declaration": declaration}},
-        ("Stream", "chaos-entries"): {"key": ["id"], "cursor": "changed"},
-        ("Sync", "chaos-in"): {"mode": mode},
-    }
-    found = world.documents(source, target, safety, records=0)
-    for one in found:
-        # the share of a killed worker in the connection's limit comes back by time alone, too late for many short lives
-        one.get("config", {}).get("declaration", {}).get("limits", {}).pop("concurrency", None)
-    return [{**one, **changes.get((one["kind"], one["slug"]), {})} for one in found]
+    found = {(one["kind"], one["slug"]): one for one in world.documents(source, target, safety, records=0)}
+    found["Connection", "chaos-source"]["config"]["declaration"]["streams"] = {"entries": stream}
+    # the share of a killed worker in the connection's limit comes back by time alone, too late for many short lives
+    found["Connection", "chaos-target"]["config"]["declaration"]["limits"].pop("concurrency", None)
+    found["Stream", "chaos-entries"] |= {"key": ["id"], "cursor": "changed"}
+    found["Sync", "chaos-in"]["mode"] = mode
+    return list(found.values())
 
 
 @dataclass
