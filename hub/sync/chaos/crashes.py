@@ -26,6 +26,7 @@ from hub.sync.outbox import NEVER
 from hub.sync.states import ACTIVE, DeliveryState
 
 LEASE_SECONDS = 0.4
+# This target answers at once, so that it has settled soon.
 SETTLE_SECONDS = 0.3
 # A life that has not come to its point after this long has nothing to do with it.
 LIFE_SECONDS = 20.0
@@ -74,7 +75,8 @@ def run(hits: int, seed: int, safety: str) -> dict[str, Any]:
     """Kill a worker `hits` times at each point; {"points": {name: hits}, "passed", "reason", figures of the target}."""
     started = time.monotonic()
     coverage, pick = Coverage(hits), random.Random(seed)
-    with opened(seed, safety=safety, page_size=PAGE, incremental={"ordered": True}) as there:
+    how: dict[str, Any] = {"page_size": PAGE, "incremental": {"ordered": True}, "settle_seconds": SETTLE_SECONDS}
+    with opened(seed, safety=safety, **how) as there:
         rows = Rows(there, seed, pick)
         while coverage.missing and coverage.lives < SPARE_LIVES * hits * len(POINTS):
             point = pick.choice(coverage.missing)

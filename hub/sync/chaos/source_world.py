@@ -34,12 +34,21 @@ def entries(way: str, *, page_size: int, incremental: dict[str, Any] | None = No
     }
 
 
-def documents(source: int, target: int, safety: str, stream: dict[str, Any], *, mode: str) -> list[Row]:
+def documents(
+    source: int, target: int, safety: str, stream: dict[str, Any], *, mode: str, settle_seconds: float | None = None
+) -> list[Row]:
     """Everything that `config apply` needs: `world`'s documents, with the fault source in place of the paged one."""
     found = {(one["kind"], one["slug"]): one for one in world.documents(source, target, safety, records=0)}
     found["Connection", "chaos-source"]["config"]["declaration"]["streams"] = {"entries": stream}
     # the share of a killed worker in the connection's limit comes back by time alone, too late for many short lives
-    found["Connection", "chaos-target"]["config"]["declaration"]["limits"].pop("concurrency", None)
+    declared = found["Connection", "chaos-target"]["config"]["declaration"]
+    declared["limits"].pop("concurrency", None)
+    if settle_seconds is not None and safety == "C":
+        write = declared["streams"]["rows"]["write"]
+        declared["streams"]["rows"]["write"] = {
+            **write,
+            "create": {**write["create"], "settle_seconds": settle_seconds},
+        }
     found["Stream", "chaos-entries"] |= {"key": ["id"], "cursor": "changed"}
     found["Sync", "chaos-in"]["mode"] = mode
     return list(found.values())
@@ -124,6 +133,7 @@ def opened(
     page_size: int = 100,
     incremental: dict[str, Any] | None = None,
     mix: dict[str, float] | None = None,
+    settle_seconds: float | None = None,
 ) -> Iterator[SourceWorld]:
     """A world of its own servers; `incremental` is added to the stream's declaration, `mix` to the target's faults."""
     arguments = ["--class", safety, "--seed", str(seed), "--mix", json.dumps(mix or {})]
@@ -132,6 +142,6 @@ def opened(
         harness.server("hub.sync.chaos.target", *arguments) as target,
     ):
         stream = entries(way, page_size=page_size, incremental=incremental)
-        harness.apply(documents(source, target, safety, stream, mode=mode))
+        harness.apply(documents(source, target, safety, stream, mode=mode, settle_seconds=settle_seconds))
         sweeper.ensure_partitions()
         yield SourceWorld(source, target)
