@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import connections
 
+from hub.common.errors import ConfigError
 from hub.sync import engine, runs, services, sweeper, trouble
 from hub.sync.chaos import points
 from hub.sync.chaos.points import POINTS, Point
@@ -73,6 +74,9 @@ class Rows:
 
 def run(hits: int, seed: int, safety: str) -> dict[str, Any]:
     """Kill a worker `hits` times at each point; {"points": {name: hits}, "passed", "reason", figures of the target}."""
+    if safety == "D":
+        text = "At class D a person settles the doubts, and nobody is here."
+        raise ConfigError(text, fix="Choose A, B or C; `chaos model` settles the doubts of D.")
     started = time.monotonic()
     coverage, pick = Coverage(hits), random.Random(seed)
     how: dict[str, Any] = {"page_size": PAGE, "incremental": {"ordered": True}, "settle_seconds": SETTLE_SECONDS}
