@@ -42,7 +42,11 @@ chaos: $(TEST_STAMP)  ## Break everything the fault catalogue knows: docs/chaos.
 	@$(CHAOS) F25 --records 2000 --kills 150 --json  # 2
 	@$(CHAOS) F27 --records 1000 --kills 8 --json  # 3
 	@$(CHAOS) F38 --records 2000 --seconds 240 --json  # 6
-	@$(CHAOS) mutants --json  # 10
+	@set -e; for name in F13 F13-pages F14 F15 F18-source F29 F30 F34; do $(CHAOS) $$name --records 5000 --json; done  # 8
+	@set -e; for name in F16 F17 F18 F19 F28 F35; do $(CHAOS) $$name --json; done  # 4
+	@CHAOS_EXAMPLES=100 $(CHAOS) model --json  # 10
+	@set -e; for class in B C; do $(CHAOS) crash-points --kills 50 --class $$class --json; done  # 20
+	@$(CHAOS) mutants --json  # 12
 
 lint: $(TEST_STAMP)  ## Style, types, layers, templates, settings, migrations
 	$(BIN)/ruff check .

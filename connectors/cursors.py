@@ -17,6 +17,8 @@ _ISO = re.compile(
 )
 _ODATA_V2 = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _NUMBERS = frozenset({"unix", "unix_ms", "integer"})
+# Formats that say which moment is meant, whatever the clocks do.
+_ABSOLUTE = _NUMBERS | {"odata_v2"}
 _SECOND_IN = {"unix": 1, "unix_ms": 1000, "integer": 1}
 
 Comparable = tuple[Any, str]
@@ -51,10 +53,10 @@ class CursorFormat:
     def back(self, raw: str, seconds: int) -> str:
         """The value `seconds` earlier (a date: whole days), in the shape of `raw`.
 
-        A local time in the hour that is repeated in autumn goes back one hour more: what came in the second pass of
-        that hour would otherwise stand before the cursor.
+        A local time in the hour that is repeated in autumn goes back one hour more, even where `seconds` is 0: what came
+        in the second pass of that hour would otherwise stand before the cursor.
         """
-        if self.name == "text":
+        if self.name == "text" or (not seconds and self.name in _ABSOLUTE):
             return raw
         if self.name in _NUMBERS:
             return str(_number(raw) - seconds * _SECOND_IN[self.name])
@@ -200,5 +202,5 @@ class HighWater:
 
 def start_value(cursor: str, *, form: CursorFormat, overlap_seconds: int, send_format: str = "") -> str:
     """The value to ask from: the cursor less the overlap, written as the system wants it."""
-    moved = form.back(cursor, overlap_seconds) if overlap_seconds else cursor
+    moved = form.back(cursor, overlap_seconds)
     return form.send(moved, send_format)

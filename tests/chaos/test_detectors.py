@@ -10,7 +10,7 @@ from django.db import close_old_connections, connection
 
 from hub.common.errors import ConfigError
 from hub.records.models import CanonicalRecord
-from hub.sync import services
+from hub.sync import engine, services
 from hub.sync.chaos import mutants
 from tests import memory
 from tests.sync import builders as build
@@ -48,6 +48,24 @@ def test_a_business_key_exists_once_however_many_write_it(domains: Any) -> None:
     assert CanonicalRecord.objects.values("key").distinct().count() == 200
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_crawl_without_order_that_is_given_up_leaves_the_cursor_where_it_was(domains: Any) -> None:
+    """The highest value of its first pages says nothing about the pages that were not read."""
+    stream = build.stream(build.connection("psa"), "projects", cursor="changed")
+    sync = build.sync("psa", "in", stream, build.entity("project", build.PROJECT), build.PROJECT_RULES)
+    source = memory.system("psa")
+    source.page_size = 1
+    source.sources["projects"] = [
+        build.project_row(1, changed="2026-11-02"),
+        build.project_row(2, changed="2026-11-01"),
+    ]
+    run, _ = services.start_run(sync=sync)
+    engine.execute(run.pk, slice_seconds=0)
+    services.cancel_run(run=run, by="Olga")
+    services.run_here(sync=sync)
+    assert CanonicalRecord.objects.count() == 2
+
+
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_lines_of_each_planted_bug_stand_where_it_says(mutant: mutants.Mutant) -> None:
     text = (mutants.ROOT / mutant.file).read_text()
@@ -61,6 +79,7 @@ def test_a_planted_bug_is_found_and_the_checkout_is_left_alone() -> None:
     before = (mutants.ROOT / "hub/sync/runs.py").read_bytes()
     found = mutants.plant_all(["epoch check"])
     assert (found["planted"], found["found"]) == (1, 1)
+    assert "LostLease" in found["mutants"][0]["said"]
     assert (mutants.ROOT / "hub/sync/runs.py").read_bytes() == before
 
 
@@ -73,6 +92,7 @@ def test_a_bug_that_nobody_notices_is_told(monkeypatch: Any) -> None:
     found = mutants.plant_all()
     assert (found["found"], found["passed"]) == (0, False)
     assert found["mutants"][0]["reason"] == "The detector ended with 0."
+    assert found["mutants"][0]["said"] == ""
 
 
 def test_a_mutant_that_is_not_there_is_named() -> None:

@@ -22,7 +22,7 @@ from hub.common.errors import ConfigError
 
 DETECTOR_SECONDS = 90
 LEFT_OUT = (".git", ".venv", ".peers", ".cache", "var", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis")
-SYNC = "tests/sync"
+SYNC, SQL = "tests/sync", "tests/connectors/sql/test_sql.py"
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ MUTANTS = (
     Mutant(
         "overlap",
         "connectors/cursors.py",
-        "moved = form.back(cursor, overlap_seconds) if overlap_seconds else cursor",
-        "moved = cursor",
+        "moved = form.back(cursor, overlap_seconds)",
+        "moved = form.back(cursor, 0)",
         "tests/connectors/rest/test_reading.py::test_the_cursor_is_sent_as_declared",
     ),
     Mutant(
@@ -135,11 +135,39 @@ MUTANTS = (
         "parcel.ref = parcel.ref",
         f"{SYNC}/test_outbound.py::TestATargetThatIsReadToo::test_what_it_showed_is_updated_there_by_its_own_id",
     ),
+    Mutant(
+        "ties between pages",
+        "connectors/sql/reading.py",
+        '_after([cursor, *keys], [last["cursor"], *last["key"]])',
+        '_after([cursor], [last["cursor"]])',
+        f"{SQL}::test_rows_that_share_a_change_time_are_not_lost_between_pages",
+    ),
+    Mutant(
+        "inclusive cursor",
+        "connectors/sql/reading.py",
+        "query = query.where(cursor >= cast",
+        "query = query.where(cursor > cast",
+        f"{SQL}::test_the_next_reading_begins_with_the_stored_value_inclusive",
+    ),
+    Mutant(
+        "repeated hour",
+        "connectors/cursors.py",
+        "hours=1 if repeated else 0",
+        "hours=0",
+        "tests/chaos/test_cursors.py::test_the_repeated_hour_is_read_again_even_without_an_overlap",
+    ),
+    Mutant(
+        "cursor of pages without order",
+        "hub/sync/inbound.py",
+        "if page.ordered and not self.is_full:",
+        "if not self.is_full:",
+        "tests/chaos/test_detectors.py::test_a_crawl_without_order_that_is_given_up_leaves_the_cursor_where_it_was",
+    ),
 )
 
 
 def plant_all(names: Sequence[str] = (), *, say: Any = lambda text: None) -> dict[str, Any]:
-    """Plant each bug (or those named) in a copy; {"planted", "found", "mutants": [{"name", "detector", "red", "reason"}]}."""
+    """Plant each bug (or those named) in a copy; {"planted", "found", "mutants": [{"name", "detector", "red", …}]}."""
     unknown = set(names) - {mutant.name for mutant in MUTANTS}
     if unknown:
         raise ConfigError(f"There is no mutant {', '.join(sorted(unknown))}.", fix="See `chaos list`.")
@@ -149,7 +177,9 @@ def plant_all(names: Sequence[str] = (), *, say: Any = lambda text: None) -> dic
         sound = _sound_detectors(folder, chosen)
         for mutant in chosen:
             found.append(_plant(folder, mutant, is_sound=sound))
-            say(f"{mutant.name}: {'red' if found[-1]['red'] else 'NOT FOUND'} {found[-1]['reason']}".rstrip())
+            say(
+                f"{mutant.name}: {'red' if found[-1]['red'] else 'NOT FOUND'} {found[-1]['reason']}{found[-1]['said']}".rstrip()
+            )
     red = sum(one["red"] for one in found)
     return {"planted": len(found), "found": red, "passed": red == len(found), "mutants": found}
 
@@ -164,33 +194,39 @@ def _copy() -> Iterator[Path]:
 
 def _sound_detectors(folder: Path, mutants: Sequence[Mutant]) -> bool:
     """All detectors are green while no bug is planted; one run, since they share their services."""
-    return _test(folder, *(mutant.detector for mutant in mutants)) == 0
+    return _test(folder, *(mutant.detector for mutant in mutants))[0] == 0
 
 
 def _plant(folder: Path, mutant: Mutant, *, is_sound: bool) -> dict[str, Any]:
-    """Red only counts when the tests ran and failed (exit code 1); anything else is no detection."""
+    """Red only counts when the tests ran and failed (exit code 1); `said` is what failed, in the test's own words."""
     path = folder / mutant.file
     text = path.read_text()
-    result = {"name": mutant.name, "detector": mutant.detector, "red": False, "reason": ""}
+    result = {"name": mutant.name, "detector": mutant.detector, "red": False, "reason": "", "said": ""}
     if not is_sound:
         return {**result, "reason": "A detector is red without any bug."}
     if text.count(mutant.old) != 1:
         return {**result, "reason": f"The lines to change stand {text.count(mutant.old)} times in {mutant.file}."}
     path.write_text(text.replace(mutant.old, mutant.new))
     try:
-        code = _test(folder, mutant.detector)
+        code, said = _test(folder, mutant.detector)
     finally:
         path.write_text(text)
-    return {**result, "red": code == 1, "reason": "" if code == 1 else f"The detector ended with {code}."}
+    reason = "" if code == 1 else f"The detector ended with {code}."
+    return {**result, "red": code == 1, "reason": reason, "said": said}
 
 
-def _test(folder: Path, *arguments: str) -> int:
-    """pytest's exit code; it starts services of its own."""
-    hidden = ("DATABASE_URL", "REDIS_URL", "HUB_DATA", "HUB_DB_ROLE", "DJANGO_SETTINGS_MODULE")
-    env = {name: value for name, value in os.environ.items() if name not in hidden}
+def _test(folder: Path, *arguments: str) -> tuple[int, str]:
+    """(pytest's exit code, the first line about what failed); it starts services of its own."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--durations=0", "-p", "no:cacheprovider", *arguments]
+    env = clean_environment()
     try:
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, timeout=DETECTOR_SECONDS)
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=DETECTOR_SECONDS)
     except subprocess.TimeoutExpired:
-        return -1
-    return done.returncode
+        return -1, ""
+    return done.returncode, next((line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E ")), "")
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what would lead tests to our own services."""
+    hidden = ("DATABASE_URL", "REDIS_URL", "HUB_DATA", "HUB_DB_ROLE", "DJANGO_SETTINGS_MODULE")
+    return {name: value for name, value in os.environ.items() if name not in hidden}

@@ -1,4 +1,4 @@
-"""manage.py chaos list | mutants | F1 --records N --kills K --seed S --class B --json: break things, read the target."""
+"""manage.py chaos list | mutants | crash-points | F1 --records N --kills K --seed S --class B --json: break, then compare."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hub.sync.chaos import faults, mutants
+from hub.sync.chaos import crashes, faults, faults_reading, faults_values, mutants, proofs, scenarios
 from hub.sync.chaos.fault import Options
 from hub.sync.chaos.faults import FAULTS
+from hub.sync.chaos.points import POINTS
+from hub.sync.chaos.proofs import PROOFS
+
+CRASH_POINTS = "crash-points"
+SCENARIOS = scenarios.catalogue(faults_reading.SCENARIOS, faults_values.SCENARIOS)
 
 
 class Command(BaseCommand):
@@ -35,13 +40,25 @@ class Command(BaseCommand):
 
     def _found(self, name: str, chosen: Options) -> dict[str, Any]:
         if name == "list":
-            catalogue = [{"name": f.name, "title": f.title, "classes": f.classes} for f in FAULTS.values()]
-            planted = [{"name": m.name, "detector": m.detector} for m in mutants.MUTANTS]
-            return {"faults": catalogue, "mutants": planted}
+            return self._catalogue()
         if name == "mutants":
             return mutants.plant_all(say=self.stderr.write)
         self.stderr.write(f"{name}, class {chosen.safety}, seed {chosen.seed}")
+        if name == CRASH_POINTS:
+            return crashes.run(chosen.kills, chosen.seed, chosen.safety)
+        if name in PROOFS:
+            return proofs.run(PROOFS[name])
+        if name in SCENARIOS:
+            return scenarios.run(SCENARIOS[name], chosen)
         return faults.run(name, chosen).as_data()
+
+    def _catalogue(self) -> dict[str, Any]:
+        catalogue = [{"name": f.name, "title": f.title, "classes": f.classes} for f in FAULTS.values()]
+        stories = [{"name": s.name, "title": s.title} for s in SCENARIOS.values()]
+        tests = [{"name": p.name, "title": p.title, "tests": p.tests} for p in PROOFS.values()]
+        points = {"name": CRASH_POINTS, "title": "Workers end at every crash point", "points": len(POINTS)}
+        planted = [{"name": m.name, "detector": m.detector} for m in mutants.MUTANTS]
+        return {"faults": [*catalogue, *stories, *tests, points], "mutants": planted}
 
     def _say(self, found: dict[str, Any], as_json: bool) -> None:
         text = json.dumps(found) if as_json else "\n".join(f"{name:16s} {value}" for name, value in found.items())
