@@ -22,6 +22,8 @@ from hub.sync.states import ACTIVE, COUNTERS, RunStatus
 
 LEASE_SECONDS = 120
 MAX_CLAIMS = 3
+# A database that is restarted again and again is not the run's fault; one that falls at the same page each time may be.
+MAX_SETBACKS = 20
 
 
 class LostLease(HubError):
@@ -72,6 +74,10 @@ def claim(run_id: int) -> Run | None:
         fix = "Look at what the system answers there, and at the memory of the machine, then run again."
         finish(run, error=ConfigError(text, fix=fix, code="CRASHED"))
         return None
+    if run.setbacks > MAX_SETBACKS:
+        text = f"The database went away {run.setbacks} times in a row while page {run.page_no} was stored."
+        finish(run, error=ConfigError(text, fix="Look at its log: this page may be what ends it.", code="CRASHED"))
+        return None
     return run
 
 
@@ -90,7 +96,7 @@ def fence(cursor: Any, run: Run, *, counts: dict[str, int], stage: str, **values
     added = {name: amount for name, amount in counts.items() if amount}
     sets = [f"{name} = {name} + %({name})s" for name in added] + [f"{name} = %({name})s" for name in values]
     row = cursor.execute(
-        "update sync_run set heartbeat_at = now(), lease_until = now() + make_interval(secs => %(lease)s), claims = 1,"
+        "update sync_run set heartbeat_at = now(), lease_until = now() + make_interval(secs => %(lease)s), claims = 1, setbacks = 0,"
         f" stage = %(stage)s{''.join(', ' + part for part in sets)}"
         " where id = %(id)s and epoch = %(epoch)s and status = 'running' returning id",
         {**added, **values, "lease": LEASE_SECONDS, "stage": stage, "id": run.pk, "epoch": run.epoch},
@@ -113,9 +119,9 @@ def fall(run: Run) -> None:
 
 
 def leave(run: Run) -> None:
-    """Give the lease back in the middle of a page. The claim does not count: the worker has not fallen."""
+    """Give the lease back in the middle of a page, because the database went away: the worker has not fallen."""
     Run.objects.filter(pk=run.pk, epoch=run.epoch, status=RunStatus.RUNNING).update(
-        lease_until=None, claims=F("claims") - 1
+        lease_until=None, claims=F("claims") - 1, setbacks=F("setbacks") + 1
     )
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def target(domains: Any, tmp_path: Path) -> Any:
     """The port of the target. Its sync is paused, and every record is a dead letter there."""
-    world.write_pages(tmp_path, RECORDS, 1)
+    world.Source(tmp_path, RECORDS, 1).write()
     arguments = ["--class", "D", "--mix", "{}"]
     with (
         harness.server("hub.sync.bench.source", str(tmp_path)) as source,
@@ -52,7 +52,7 @@ def test_the_next_worker_goes_on_and_nothing_is_put_or_sent_twice(target: int, t
         with connection.cursor() as cursor:
             cursor.execute("select 1 from sync_delivery where record_id = %s for update", [blocked])
         with running_worker(tmp_path / "first.log"):
-            bell._send("hub.sync.tasks.replay", replay.pk)  # at once, although this test holds a transaction open
+            bell.send("hub.sync.tasks.replay", replay.pk)  # at once, although this test holds a transaction open
             eventually(lambda: outcomes.counts(replay).get("put") == work.CHUNK)
     assert outcomes.counts(replay) == {"put": work.CHUNK, "planned": RECORDS - work.CHUNK}
     assert Delivery.objects.filter(state=DeliveryState.PENDING).count() == work.CHUNK

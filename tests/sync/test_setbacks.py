@@ -88,7 +88,7 @@ def test_a_run_that_brings_the_database_down_each_time_is_given_up(firm, monkeyp
     monkeypatch.setattr(setbacks.bell, "ring", lambda run, direction: None)
     firm.psa.sources["projects"] = [project_row(1)]
     run, _ = services.start_run(sync=firm.inbound)
-    for _ in range(runs.MAX_CLAIMS + 1):
+    for _ in range(runs.MAX_SETBACKS + 2):
         engine.execute(run.pk)
     run.refresh_from_db()
     assert (run.status, run.error_code) == (RunStatus.FAILED, "CRASHED")

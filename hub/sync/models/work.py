@@ -50,6 +50,8 @@ class Run(models.Model):
     epoch = models.IntegerField(default=0)
     # Claims since the last thing that was stored; more than one tells that the worker before has fallen.
     claims = models.SmallIntegerField(default=0)
+    # Outages of the database since then.
+    setbacks = models.SmallIntegerField(default=0)
     stage = models.CharField(max_length=40, blank=True)
     page_no = models.IntegerField(default=0)
     resume = models.JSONField(null=True)
