@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,12 +124,19 @@ def _line(e: Entry, head: str, tail: str) -> str:
 
 
 # Payloads --------------------------------------------------------------------------------------------------
-_packer = zstandard.ZstdCompressor(level=1)
+class _Packers(threading.local):
+    """A compressor for each thread: one that is shared spoils what two threads compress at once."""
+
+    def __init__(self) -> None:
+        self.zstd = zstandard.ZstdCompressor(level=1)
+
+
+_packers = _Packers()
 
 
 def pack(records: Sequence[bytes]) -> bytes:
     """A page's records (each as JSON), compressed; the position in the list is the position in the ledger."""
-    return _packer.compress(b"[" + b",".join(records) + b"]")
+    return _packers.zstd.compress(b"[" + b",".join(records) + b"]")
 
 
 def unpack(payload: bytes) -> list[Any]:

@@ -96,8 +96,8 @@ def fence(cursor: Any, run: Run, *, counts: dict[str, int], stage: str, **values
     added = {name: amount for name, amount in counts.items() if amount}
     sets = [f"{name} = {name} + %({name})s" for name in added] + [f"{name} = %({name})s" for name in values]
     row = cursor.execute(
-        "update sync_run set heartbeat_at = now(), lease_until = now() + make_interval(secs => %(lease)s), claims = 1, setbacks = 0,"
-        f" stage = %(stage)s{''.join(', ' + part for part in sets)}"
+        "update sync_run set heartbeat_at = now(), lease_until = now() + make_interval(secs => %(lease)s), claims = 1,"
+        f" setbacks = 0, stage = %(stage)s{''.join(', ' + part for part in sets)}"
         " where id = %(id)s and epoch = %(epoch)s and status = 'running' returning id",
         {**added, **values, "lease": LEASE_SECONDS, "stage": stage, "id": run.pk, "epoch": run.epoch},
     ).fetchone()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import email.utils
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,11 +15,18 @@ from connectors.failures import Classifier
 from connectors.retry_after import LONGEST_SECONDS, asked_seconds, reset_seconds
 
 DAY = LONGEST_SECONDS
-SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SOON = NOW + timedelta(hours=1)
 PAST = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 RFC_850 = "%A, %d-%b-%y %H:%M:%S GMT"
 ASCTIME = "%a %b %e %H:%M:%S %Y"
 AN_HOUR = (3500.0, 3600.0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def clock_stands_still() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def exactly(seconds: float) -> tuple[float, float]:
