@@ -29,7 +29,7 @@ chaos: $(TEST_STAMP)  ## Break everything the fault catalogue knows: docs/chaos.
 	@$(CHAOS) F3 --records 2000 --kills 40 --class B --json  # 6
 	@$(CHAOS) F4 --records 100 --kills 50 --class B --json  # 8
 	@$(CHAOS) F5 --records 2000 --kills 20 --class B --json  # 4
-	@$(CHAOS) F6 --records 2000 --kills 30 --class C --json  # 7
+	@$(CHAOS) F6 --records 2000 --kills 30 --class B --json  # 7
 	@$(CHAOS) F7 --records 2000 --kills 20 --class B --json  # 3
 	@$(CHAOS) F8 --records 10000 --class C --json  # 4
 	@$(CHAOS) F9 --records 1500 --json  # 2

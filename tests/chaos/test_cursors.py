@@ -67,10 +67,12 @@ def read_all(story: list[tuple[int, int, int, bool]], start: datetime, shape: st
     rows: list[str] = []
     seen: set[int] = set()
     cursor: str | None = None
-    moment = start
+    now = (start, 0)
     for seconds, micros, nanos, is_read in story:
-        moment = max(moment, moment.replace(microsecond=micros)) + timedelta(seconds=seconds)
-        rows.append(write(moment, nanos))
+        # Time never goes back, not by a nanosecond either: a row that is dated back is another story.
+        moment = max(now[0], now[0].replace(microsecond=micros)) + timedelta(seconds=seconds)
+        now = max(now, (moment, nanos))
+        rows.append(write(*now))
         if is_read:
             cursor = _read(rows, seen, cursor, form)
     _read(rows, seen, cursor, form)
