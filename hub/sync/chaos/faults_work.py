@@ -117,14 +117,15 @@ class Schedulers(Nemesis):
 
 
 @dataclass
-class Editor(Nemesis):
-    """The outbound mapping gets another active version every tenth of a second."""
+class Meddler(Nemesis):
+    """Changes something while there is work, again and again with `pause_seconds` between."""
 
     pick: random.Random
     left: int
     fired: int = 0
     drives: bool = True
     next_at: float = 0.0
+    pause_seconds: float = 0.1
     stage: Stage = field(init=False)
 
     def enter(self, stage: Stage) -> None:
@@ -133,11 +134,22 @@ class Editor(Nemesis):
     def act(self, crew: Crew) -> None:
         if not self.left or time.monotonic() < self.next_at or not crew.done:
             return
+        self.meddle()
+        self.left, self.fired, self.next_at = self.left - 1, self.fired + 1, time.monotonic() + self.pause_seconds
+
+    def meddle(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Editor(Meddler):
+    """The outbound mapping gets another active version every tenth of a second."""
+
+    def meddle(self) -> None:
         mapping = self.stage.outbound.mapping
         rules = [rule for rule in self._rules() if rule["target"] != "edition"]
         constant = {"target": "edition", "kind": "constant", "value": f"v{self.fired + 1}"}
         activate_rules(mapping=mapping, rules=[*rules, constant], by=None)
-        self.left, self.fired, self.next_at = self.left - 1, self.fired + 1, time.monotonic() + 0.1
 
     def _rules(self) -> list[dict[str, Any]]:
         return list(self.stage.outbound.mapping.versions.get(status=MappingVersion.Status.ACTIVE).rules)
@@ -170,25 +182,14 @@ class Editor(Nemesis):
 
 
 @dataclass
-class Reviser(Nemesis):
+class Reviser(Meddler):
     """The same few records change all the time, faster than they can be read and delivered."""
 
-    pick: random.Random
-    left: int
-    fired: int = 0
-    drives: bool = True
-    next_at: float = 0.0
-    stage: Stage = field(init=False)
+    pause_seconds: float = 0.25
 
-    def enter(self, stage: Stage) -> None:
-        self.stage = stage
-
-    def act(self, crew: Crew) -> None:
-        if not self.left or time.monotonic() < self.next_at or not crew.done:
-            return
+    def meddle(self) -> None:
         self.stage.source.revise()
         services.start_run(sync=self.stage.inbound)
-        self.left, self.fired, self.next_at = self.left - 1, self.fired + 1, time.monotonic() + 0.25
 
     def wants_work(self, crew: Crew) -> bool:
         return True

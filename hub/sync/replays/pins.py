@@ -39,8 +39,10 @@ class Plans:
 
     def first_of_one(self, due: Sequence[Due]) -> tuple[SyncPlan, list[Due]]:
         """The due records that go with the first one's versions; the others come in a later pass."""
+        if not due:
+            return self.own, []
         pins = _pins_out(self.own.sync.pk, due)
-        first = pins.get(due[0].record_id) if due else None
+        first = pins.get(due[0].record_id)
         return self.of(first), [item for item in due if pins.get(item.record_id) == first]
 
     def by_pin(self, tried: Sequence[tuple[str, Any]]) -> list[tuple[SyncPlan, list[tuple[str, Any]]]]:
