@@ -85,10 +85,10 @@ def _fill():
     with connection.cursor() as cursor:
         cursor.execute(
             "insert into sync_run (id, sync_id, status, trigger, created_at, epoch, claims, stage, page_no, is_complete,"
-            " read, created, updated, unchanged, rejected, waiting, failed, error_code, error, timings)"
+            " read, created, updated, unchanged, rejected, waiting, failed, setbacks, error_code, error, timings)"
             " select n, case when n %% 300 = 0 then %(rare)s when n %% 10 = 0 then %(quiet)s else %(busy)s end,"
             " 'succeeded', 'manual', %(now)s - (3000 - n) * interval '10 minutes', 1, 1, '', 1, true,"
-            " 100, 100, 0, 0, 0, 0, 0, '', '', '{}' from generate_series(1, 3000) n",
+            " 100, 100, 0, 0, 0, 0, 0, 0, '', '', '{}' from generate_series(1, 3000) n",
             {**ids, "now": now},
         )
         cursor.execute(
