@@ -15,10 +15,12 @@ help:  ## Show what can be done
 run: $(RUN_STAMP)  ## Start everything and print the address (HUB_PORT, HUB_DATA, HUB_HOST)
 	@exec $(BIN)/python manage.py up
 
-test: $(TEST_STAMP)  ## Run the whole suite against real services (PYTEST_ARGS="-k words")
+# Tests wait for services more than they compute; a server that you name is shared, which several workers cannot.
+TEST_WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL),0,3)
+test: $(TEST_STAMP)  ## Run the whole suite against real services (PYTEST_ARGS="-k words", TEST_WORKERS=0)
 	@.ci/install-browser $(BIN)
 	@.ci/install-peers $(BIN)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Sizes end within 90 minutes on two idle cores; minutes stand behind each line.
 CHAOS := $(BIN)/python manage.py chaos

@@ -1,6 +1,6 @@
 """Early pytest plugin: real PostgreSQL and Valkey for the whole session, before Django's settings are read.
 
-With DATABASE_URL and REDIS_URL set, the suite runs against those.
+With DATABASE_URL and REDIS_URL set, the suite runs against those. Each worker of pytest-xdist has services of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ import pytest
 
 from hub.cli.services import Services, claim
 
+# Addresses that the run's first process set for itself; its workers inherit them and must not share them.
+OWN_ADDRESSES = "HUB_TEST_OWN_ADDRESSES"
+
 _started: list[tuple[Services, Path]] = []
 
 
 def _start() -> None:
     """On import: pytest-django reads the settings in its first hook, which must find the addresses."""
+    for name in os.environ.pop(OWN_ADDRESSES, "").split():
+        os.environ.pop(name, None)
     folder = Path(tempfile.mkdtemp(prefix="syncline-test-"))
     os.environ["HUB_DATA"] = str(folder)
     os.environ.setdefault("HUB_DB_ROLE", "owner")
@@ -27,7 +32,9 @@ def _start() -> None:
     os.environ.setdefault("HUB_TLS", "0")
     services = claim(folder)
     assert services, "a fresh folder has no owner"
+    own = [name for name in ("DATABASE_URL", "REDIS_URL") if name not in os.environ]
     services.start()
+    os.environ[OWN_ADDRESSES] = " ".join(own)
     _started.append((services, folder))
 
 
