@@ -31,7 +31,7 @@ from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
-from hub.sync import doubt, gate, ledger, outbox, poison, retry, runs, setbacks
+from hub.sync import doubt, gate, ledger, outbox, poison, repeats, retry, runs, setbacks
 from hub.sync.adopt import lookup
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run, Sync
@@ -61,6 +61,7 @@ class Parcel:
     is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
     removal: str = ""  # what is done with a record that is gone: a policy of Sync.OnRemoval
     is_echo: bool = False  # every value that would be sent is what the target itself said last
+    is_repeat: bool = False  # not the newest version, but once more what may have arrived already
 
     def seal(self) -> None:
         """The body is complete."""
@@ -147,7 +148,9 @@ class OutboundRun:
         return self.pack(due)
 
     def pack(self, due: Sequence[Due]) -> list[Parcel]:
-        return pack(self.plan, due)
+        parcels = pack(self.plan, due)
+        repeats.restore(parcels)
+        return parcels
 
     def _due(self, limit: int) -> list[Due]:
         with transaction.atomic(), plain_cursor() as cursor:
@@ -155,6 +158,9 @@ class OutboundRun:
 
     def _deliver(self, connector: Connector, parcels: list[Parcel]) -> None:
         sending = [p for p in parcels if p.error is None and not p.is_unchanged and not p.is_unwanted]
+        # What is sent stands first, so that the position in the payload is the one among the ids that were sent.
+        going = {id(parcel) for parcel in sending}
+        parcels = sending + [parcel for parcel in parcels if id(parcel) not in going]
         batch_id = self.intend(parcels, sending)
         started = time.perf_counter()
         try:
@@ -184,6 +190,8 @@ class OutboundRun:
                 status=int(Batch.Status.SENDING),
                 sent_ids=[p.due.record_id for p in sending],
             )
+            if self.safety == repeats.CLASS:
+                repeats.remember(cursor, self.plan.sync.pk, batch_id, sending)
         self.run.page_no += 1
         self.timings["intent"] += time.perf_counter() - started
         return batch_id
@@ -268,6 +276,8 @@ class OutboundRun:
             currency=due.currency,
             correlation_id=due.cause_id or 0,
         )
+        if parcel.is_repeat:
+            due = due._replace(version=repeats.OLDER)
         settlement = Settlement(due.record_id, due.version, DeliveryState.DELIVERED)
         if parcel.error is not None:
             self._fail(settlement, entry, due, parcel.error)
@@ -296,6 +306,7 @@ class OutboundRun:
 
     def _fail(self, settlement: Settlement, entry: Entry, due: Due, error: HubError, *, unsure: bool = False) -> None:
         settlement.error_code = entry.error_code = error.code
+        settlement.is_refused = isinstance(error, RecordError | PermanentError)
         settlement.attempts = entry.attempt
         over = self.ladder.why_given_up(entry.attempt, error, due.failing_seconds)
         settlement.state, entry.outcome = self._verdict(error, over, unsure, self.safety_of(entry.target_ref))

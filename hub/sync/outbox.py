@@ -35,6 +35,7 @@ class Due(NamedTuple):
     provenance_id: int
     failing_seconds: float | None = None  # since its first failure
     is_deleted: bool = False
+    doubted_batch_id: int | None = None  # see hub.sync.repeats
 
 
 # When a delivery is due that waits for a person. PostgreSQL's own infinity cannot be read as a date.
@@ -46,6 +47,7 @@ class Settlement:
     """What became of one delivery; DELIVERED is turned back into PENDING when a newer version came meanwhile.
 
     `target_ref` is None where the target knows the record by our key, `retry_seconds` where only a person can go on.
+    `is_refused`: the target has said that it does not hold what was sent.
     """
 
     record_id: int
@@ -59,6 +61,7 @@ class Settlement:
     missing_key: str | None = None
     error_code: str | None = None
     error_detail: str | None = None
+    is_refused: bool = False
 
 
 def enqueue_new(
@@ -168,7 +171,7 @@ def due(
         " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
         " d.delivered_hash, c.amount::text, c.currency, c.provenance_id,"
         " extract(epoch from now() - d.failing_since)::float8,"
-        " c.deleted_at is not null"
+        " c.deleted_at is not null, d.doubted_batch_id"
         " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
         " where d.sync_id = %s and d.state = %s and d.next_at <= now() and d.record_id > %s"
         " order by d.record_id limit %s",
@@ -205,7 +208,7 @@ def _deliver(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
         "update sync_delivery d set state = case when d.version = s.version then %s else %s end,"
         " target_ref = coalesce(s.target_ref, d.target_ref), delivered_version = s.version,"
         " delivered_hash = coalesce(s.hash, d.delivered_hash), attempts = 0, failing_since = null, next_at = now(),"
-        " missing_entity_id = null, missing_key = null, error_code = null, error_detail = null"
+        " missing_entity_id = null, missing_key = null, error_code = null, error_detail = null, doubted_batch_id = null"
         " from settled_delivery s where d.sync_id = %s and d.record_id = s.record_id",
         [int(DeliveryState.DELIVERED), int(DeliveryState.PENDING), sync_id],
     )
@@ -220,10 +223,12 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
         " next_at = coalesce(now() + make_interval(secs => u.retry_seconds), %(never)s),"
         " failing_since = case when u.state = any(%(failing)s) then coalesce(d.failing_since, now()) end,"
         " missing_entity_id = u.missing_entity_id, missing_key = u.missing_key,"
-        " error_code = u.error_code, error_detail = u.error_detail"
+        " error_code = u.error_code, error_detail = u.error_detail,"
+        " doubted_batch_id = case when not u.refused then d.doubted_batch_id end"
         " from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(attempts)s::smallint[], %(retries)s::float8[],"
-        " %(entities)s::int[], %(keys)s::text[], %(codes)s::text[], %(details)s::text[])"
-        " u(record_id, state, attempts, retry_seconds, missing_entity_id, missing_key, error_code, error_detail)"
+        " %(entities)s::int[], %(keys)s::text[], %(codes)s::text[], %(details)s::text[], %(refused)s::bool[])"
+        " u(record_id, state, attempts, retry_seconds, missing_entity_id, missing_key, error_code, error_detail,"
+        " refused)"
         " where d.sync_id = %(sync)s and d.record_id = u.record_id",
         {
             "sync": sync_id,
@@ -237,6 +242,7 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
             "keys": [s.missing_key for s in rows],
             "codes": [s.error_code for s in rows],
             "details": [s.error_detail for s in rows],
+            "refused": [s.is_refused for s in rows],
         },
     )
 

@@ -144,6 +144,8 @@ class Delivery(models.Model):
     target_ref = models.TextField(null=True)
     delivered_version = models.IntegerField(null=True)
     delivered_hash = models.BinaryField(max_length=16, null=True)
+    # Class A: the batch with which it was sent to be made, while nobody knows whether it was.
+    doubted_batch_id = models.BigIntegerField(null=True)
     missing_entity_id = models.IntegerField(null=True)
     missing_key = models.TextField(null=True)
     error_code = models.TextField(null=True)
