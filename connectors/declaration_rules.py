@@ -140,6 +140,12 @@ def _operations(path: Path, stream: dict[str, Any], protocol: str) -> Iterator[t
             yield here, f"`{target}` is missing."
         if operation.get("safety") == "A" and protocol == "rest" and not _sends_idempotency_key(operation):
             yield here, "Write safety A needs `idempotency_header` (or `${idempotency_key}` in a header)."
+        if operation.get("safety") == "A" and batch and not _has_idempotency_key(batch.get("item")):
+            yield (
+                (*here, "batch"),
+                "A batch of write safety A needs `${idempotency_key}` in its `item`: a record that is sent again"
+                " rarely travels with the same others.",
+            )
         if batch.get("match") in ("key", "index") and "key" not in batch:
             yield (*here, "batch"), "`match` by key or index needs `key`: where a result names its item."
     if stream.get("find") is not None and target and target not in stream["find"]:
@@ -152,7 +158,11 @@ def _csv(path: Path, section: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _sends_idempotency_key(operation: dict[str, Any]) -> bool:
-    return "idempotency_header" in operation or any("${idempotency_key" in text for _, text in texts(operation))
+    return "idempotency_header" in operation or _has_idempotency_key(operation)
+
+
+def _has_idempotency_key(section: Any) -> bool:
+    return any("${idempotency_key" in text for _, text in texts(section))
 
 
 def _parents(path: Path, name: str, streams: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -188,6 +189,6 @@ def _idempotency(operation: Mapping[str, Any], key: str) -> dict[str, str]:
 
 
 def _batch_key(jobs: Sequence[Job]) -> str:
-    """A key for a whole batch that stays the same when the same items are sent again."""
-    first = jobs[0].item.idempotency_key
-    return f"{first}-{len(jobs)}" if first else ""
+    """A key for a whole batch: the same when the very same items are sent again, another one for any others."""
+    keys = [job.item.idempotency_key for job in jobs]
+    return hashlib.blake2b("\n".join(keys).encode(), digest_size=16).hexdigest() if all(keys) else ""

@@ -114,6 +114,11 @@ WRONG = [
     ("path: /tasks", "path: /t, for_each: {stream: tasks}", "The streams are each other's parents."),
     ("path: /tasks", "path: /t, write: {create: {}}", "streams.tasks.write.create: `path` is missing."),
     ("path: /tasks", "path: /t, write: {create: {path: /t, safety: A}}", "Write safety A needs `idempotency_header`"),
+    (
+        "path: /tasks",
+        "path: /t, write: {create: {path: /t, safety: A, idempotency_header: K, batch: {max: 9, item: {a: '${key}'}}}}",
+        "streams.tasks.write.create.batch: A batch of write safety A needs `${idempotency_key}` in its `item`",
+    ),
     ("path: /tasks", "path: /t, find: {query: {a: b}}", "streams.tasks.find: `path` is missing."),
     ("type: bearer, token", "type: basic, password", "`username` is missing: sign-in of the kind basic needs it."),
     ("type: bearer, token", "type: oauth2, grant: jwt_bearer, client_secret", "`assertion` is missing"),

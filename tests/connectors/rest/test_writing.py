@@ -416,6 +416,17 @@ def test_a_list_of_another_length_proves_nothing(system, server):
     assert [outcome.status for outcome in outcomes] == ["unsure", "unsure"]
 
 
+def test_a_batch_has_a_key_of_its_own_for_each_set_of_items(system, server):
+    """Were it made of the first item and their number, the system would take other items for a repetition."""
+    said = []
+    system.fault = lambda request: said.append(request.headers.get("idempotency-key"))
+    connector = connect(server, {"upsert": {"safety": "B", "idempotency_header": "Idempotency-Key", "batch": BATCH}})
+    for other in ("B", "B", "C"):
+        connector.write(ITEMS, [customer("A", idempotency_key="k-A"), customer(other, idempotency_key=f"k-{other}")])
+    assert said[0] == said[1] != said[2]
+    assert all(said)
+
+
 def test_in_an_atomic_batch_one_failure_undoes_all():
     def handler(request: Request) -> Any:
         return {
