@@ -6,5 +6,7 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import kinds
+        from governance.audit import listening
 
         kinds.register()
+        listening.subscribe()

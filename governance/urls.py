@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from governance import editing, views
+from governance.audit import views as audit
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -10,6 +11,8 @@ from hub.common.nav import Entry
 app_name = "governance"
 
 urlpatterns = [
+    *list_urls("audit/", audit.audit_list, "audit_list"),
+    path("audit/<int:pk>/", audit.audit_entry, name="audit_entry"),
     *list_urls("contracts/", views.contract_list, "contract_list"),
     path("contracts/new/", editing.entity_new, name="entity_new"),
     path("contracts/<slug:slug>.schema.json", views.schema_file, name="schema_file"),
@@ -33,3 +36,4 @@ nav.register(
         order=30,
     )
 )
+nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))

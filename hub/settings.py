@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
     "hub.common.middleware.HubMiddleware",
+    "hub.common.middleware.tell_of_exports",
 ]
 
 ROOT_URLCONF = "hub.urls"
@@ -206,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": HUB_TICK_SECONDS,
         "options": {"expires": HUB_TICK_SECONDS * 2},
     },
+    "audit": {"task": "governance.tasks.seal_audit", "schedule": 60, "options": {"expires": 60}},
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},

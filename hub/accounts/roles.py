@@ -31,11 +31,12 @@ PERMISSIONS: dict[str, str] = {
     "config.view": "Export the configuration and plan changes",
     "config.apply": "Apply an exported configuration",
     "access.view": "See people, roles and tokens",
+    "audit.view": "See and export who did what, and check that nobody changed it",
     "access.manage": "Invite people, give and take roles, make tokens for services",
 }
 
 # These reach beyond any one domain, so a role that is limited to a domain does not bring them.
-FIRM_WIDE = frozenset({"config.view", "config.apply", "access.view", "access.manage"})
+FIRM_WIDE = frozenset({"config.view", "config.apply", "access.view", "access.manage", "audit.view"})
 
 _VIEW = frozenset(name for name in PERMISSIONS if name.endswith(".view"))
 _VIEW_WORK = _VIEW - FIRM_WIDE

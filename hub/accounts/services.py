@@ -18,6 +18,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from hub.accounts.models import AccessEvent, ApiToken, Domain, RoleAssignment, SetupCode, User
 from hub.accounts.roles import ROLES
+from hub.common.acts import Act, tell
 from hub.common.errors import HubError
 
 SETUP_CODE_LIFE = timedelta(hours=24)
@@ -156,8 +157,16 @@ def _save_roles(user: User, wanted: set[Grant], *, by: User | None) -> None:
             wanted.remove((row.role, row.domain))
         else:
             _signed(row, by).delete()
+            _tell_role("taken", row, by=by)
     for role, domain in wanted:
-        _signed(RoleAssignment(user=user, role=role, domain=domain), by).save()
+        row = _signed(RoleAssignment(user=user, role=role, domain=domain), by)
+        row.save()
+        _tell_role("given", row, by=by)
+
+
+def _tell_role(what: str, row: RoleAssignment, *, by: User | None) -> None:
+    details = {"role": row.role, "domain": row.domain.slug if row.domain else "all"}
+    tell(Act(f"role.{what}", "User", row.user.email, by=by, details=details, domain=row.domain))
 
 
 def _signed(row: RoleAssignment, by: User | None) -> RoleAssignment:
@@ -226,3 +235,4 @@ def revoke_token(token: ApiToken, *, by: User) -> None:
 
 def _note(user: User, event: Event, *, by: User | None, detail: str = "") -> None:
     AccessEvent.objects.create(user=user, by=by, event=event, detail=detail)
+    tell(Act(f"access.{event}", "User", user.email, by=by, details={"detail": detail} if detail else {}))

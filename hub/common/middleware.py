@@ -14,6 +14,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from rest_framework.views import APIView
 
+from hub.common.acts import Act, tell
 from hub.common.htmx import redirect_to
 from hub.common.permissions import (
     SIGNED_IN,
@@ -54,6 +55,20 @@ class HubMiddleware:
         if not request.user.is_authenticated:
             return redirect_to(request, _sign_in_url(request))
         raise PermissionDenied(_refusal(needed))
+
+
+def tell_of_exports(get_response: GetResponse) -> GetResponse:
+    """A list that leaves the hub as a file is an act, whichever page it comes from."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        is_file = response.headers.get("Content-Disposition", "").startswith("attachment")
+        if is_file and response.status_code == 200 and request.user.is_authenticated:
+            query = request.META.get("QUERY_STRING", "")
+            tell(Act("list.exported", "Page", request.path, by=request.user, details={"filter": query[:500]}))
+        return response
+
+    return respond
 
 
 def _is_api(view: Callable[..., Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 
+from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.registry import Change, Document, kind, kinds
 from hub.config import documents
@@ -92,8 +93,15 @@ def apply(given: Path | Sequence[Source], *, by: Any = None) -> Plan:
         changing = {(step.kind, step.slug) for step in todo.steps}
         for source in sources:
             if source.name in changing:
-                kind(source.name[0]).apply(source.document, by=by)
+                _apply(source, by=by)
     return todo
+
+
+def _apply(source: Source, *, by: Any) -> None:
+    name, slug = source.name
+    before = kind(name).dump(slug)
+    kind(name).apply(source.document, by=by)
+    tell(Act("config.applied", name, slug, by=by, before=before, after=kind(name).dump(slug)))
 
 
 def _sound(sources: list[Source]) -> list[Source]:

@@ -10,10 +10,10 @@ from django.utils.text import slugify
 
 from hub.accounts.models import User
 from hub.accounts.queries import domains_for
+from hub.common.moments import moment
 from hub.events import queries, services
 from hub.events.models import Subscription
 from hub.events.types import TYPES
-from hub.sync.moments import moment
 from hub.webhooks import schemes
 from hub.webhooks.forms import secret_field
 

@@ -18,7 +18,7 @@ TABLE = {
     "approver": VIEW_WORK | {"approvals.decide"},
     "finance": VIEW_WORK | {"valuemaps.edit", "exceptions.resolve"},
     "operator": VIEW_WORK | {"syncs.run", "ledger.replay", "subscriptions.send"},
-    "auditor": VIEW_WORK | {"config.view", "access.view", "payloads.reveal"},
+    "auditor": VIEW_WORK | {"config.view", "access.view", "audit.view", "payloads.reveal"},
     "viewer": VIEW_WORK,
 }
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.common import search as finder
+from hub.common.moments import moment
 from hub.records.models import ProvenanceProfile
 from hub.sync import ledger_search, queries, search, totals
 from hub.sync.keys import DeliveryConverter, DeliveryKey, HeldConverter, HeldKey
 from hub.sync.ledger_search import LedgerFilter, outcomes_of
-from hub.sync.moments import moment
 from tests.sync import builders as build
 from tests.sync import worlds
 

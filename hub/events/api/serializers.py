@@ -10,11 +10,11 @@ from governance.models import Entity
 from hub.accounts.models import Domain
 from hub.accounts.queries import domains_for
 from hub.common.display import mask
+from hub.common.moments import moment
 from hub.events import queries, services
 from hub.events.forms import changed_headers
 from hub.events.models import Attempt, Notification, Subscription
 from hub.events.types import TYPES
-from hub.sync.moments import moment
 from hub.webhooks import schemes
 
 

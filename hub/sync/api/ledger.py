@@ -17,6 +17,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from governance.models import Entity
 from hub.common.api import KeysetPagination
+from hub.common.moments import moment
 from hub.sync import ledger_search, payloads, queries, threads, trouble
 from hub.sync.api.ledger_serializers import (
     DecisionSerializer,
@@ -31,7 +32,6 @@ from hub.sync.api.syncs import text
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.ledger_search import LedgerFilter
 from hub.sync.models import Delivery, HeldRecord, Sync, Transaction
-from hub.sync.moments import moment
 from hub.sync.states import HeldState
 from hub.sync.trouble import IN_TROUBLE
 

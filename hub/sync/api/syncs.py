@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from connectors.api.serializers import PauseReasonSerializer
 from hub.common.api import BySlug, permission_of
+from hub.common.moments import moment
 from hub.sync import configure, queries, services
 from hub.sync import dry_run as trial
 from hub.sync import purge as queue
@@ -30,7 +31,6 @@ from hub.sync.api.serializers import (
 )
 from hub.sync.api.switches import PurgeSerializer
 from hub.sync.models import Run, Schedule, Sync
-from hub.sync.moments import moment
 from hub.sync.removals import services as removals
 
 

@@ -13,9 +13,9 @@ from django.db.models import Q, QuerySet
 
 from connectors.models import Connection, System
 from hub.common.errors import ConfigError
+from hub.common.moments import moment
 from hub.sync import ledger_search
 from hub.sync.models import DeadLetter, Sync
-from hub.sync.moments import moment
 from hub.sync.replays import causes
 
 STATES = [

@@ -16,11 +16,11 @@ from hub.common.errors import HubError
 from hub.common.exports import CHUNK, Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.lists import paginate
+from hub.common.moments import SINCE_CHOICES
 from hub.common.permissions import requires
 from hub.sync import payloads, queries, totals
 from hub.sync.keys import DeliveryKey, HeldKey
 from hub.sync.models import DeadLetter
-from hub.sync.moments import SINCE_CHOICES
 from hub.sync.replays import acts, causes, letters
 from hub.sync.replays.causes import Cause
 from hub.sync.replays.letters import LetterFilter

@@ -16,11 +16,11 @@ from hub.common.errors import ConfigError
 from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.lists import KeysetPage
+from hub.common.moments import SINCE_CHOICES, moment
 from hub.common.permissions import requires
 from hub.sync import ledger_search, payloads, queries, threads, totals
 from hub.sync.ledger_search import LedgerFilter
 from hub.sync.models import Batch, Run, Sync, Transaction
-from hub.sync.moments import SINCE_CHOICES, moment
 from hub.sync.states import Outcome
 from hub.sync.views.common import find_transaction, may_in, me
 from mappings.models import MappingVersion

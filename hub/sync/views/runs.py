@@ -17,10 +17,10 @@ from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.htmx import redirect_to
 from hub.common.lists import paginate
+from hub.common.moments import SINCE_CHOICES, moment
 from hub.common.permissions import requires
 from hub.sync import queries, run_pages, services
 from hub.sync.models import Run, Transaction
-from hub.sync.moments import SINCE_CHOICES, moment
 from hub.sync.states import TROUBLED, RunStatus
 from hub.sync.views import removals
 from hub.sync.views.common import find_run, find_sync, may_in, me, tell
