@@ -176,6 +176,7 @@ CELERY_TASK_ROUTES = {
     "hub.sync.tasks.backfill": {"queue": "backfill"},
     "hub.sync.tasks.adopt": {"queue": "adopt"},
     "hub.sync.tasks.tick": {"queue": "monitor"},
+    "governance.tasks.seal_audit": {"queue": "monitor"},
     "mappings.tasks.forget_expired_samples": {"queue": "monitor"},
     "hub.webhooks.tasks.tick": {"queue": "monitor"},
     "hub.webhooks.tasks.forget_old": {"queue": "monitor"},

@@ -172,9 +172,11 @@ def due(
         " d.delivered_hash, c.amount::text, c.currency, c.provenance_id,"
         " extract(epoch from now() - d.failing_since)::float8,"
         " c.deleted_at is not null, d.doubted_batch_id"
-        " from sync_delivery d join records_canonicalrecord c on c.id = d.record_id"
-        " where d.sync_id = %s and d.state = %s and d.next_at <= now() and d.record_id > %s"
-        " order by d.record_id limit %s",
+        # A left join of a limited page can only be walked from the page; statistics of an empty table talk an inner join
+        # into walking the records from the first one on.
+        " from (select * from sync_delivery where sync_id = %s and state = %s and next_at <= now() and record_id > %s"
+        "   order by record_id limit %s) d"
+        " left join records_canonicalrecord c on c.id = d.record_id order by d.record_id",
         [sync_id, int(state), after, limit],
     ).fetchall()
     return [Due(r[0], r[1], r[2], orjson.loads(r[3]), *r[4:]) for r in rows]

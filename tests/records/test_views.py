@@ -164,6 +164,13 @@ def test_a_million_records_are_read_from_an_index(entities: dict[str, Entity]) -
         "records_by_customer": rows.filter(customer="C-1"),
     }
     with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into records_canonicalrecord (id, entity_id, key, version, body, provenance_id, hash, updated_at,"
+            " project, customer) select n, %s, 'TS-' || n, 1, '{}', 1, '', now(), 'P-' || n / 10, 'C-' || n / 10"
+            " from generate_series(1, 2000) n",
+            [entities["time_entry"].pk],
+        )
+        cursor.execute("analyze records_canonicalrecord")
         cursor.execute("set local enable_seqscan = off; set local enable_bitmapscan = off")
         for index, query in wanted.items():
             assert index in query.explain()
