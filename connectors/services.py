@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from connectors.base import Connector
 from connectors.models import Connection, Stream, System
 from connectors.traffic import Traffic
 from hub.common import facts
+from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError, HubError
 from hub.common.http import Redactor
 from hub.common.reasons import tidy
@@ -23,6 +25,12 @@ from hub.common.records import CheckStep, FieldInfo, Record, StreamInfo, StreamS
 from hub.common.registry import Document
 
 SAMPLE_SIZE = 5
+# What a person decides about a connection and a stream; the rest is found out or tested.
+CONNECTION_SETTINGS = (
+    "name", "system_id", "domain_id", "catalogue", "protocol", "config", "time_zone", "allowed_networks",
+    "failure_limit", "retry", "owner_id",
+)  # fmt: skip
+STREAM_SETTINGS = ("label", "key_fields", "cursor_field", "page_size", "options", "source_schema")
 # Columns of a connection that its connector finds in `config`.
 OVERLAID = frozenset({"time_zone", "allowed_networks"})
 # Words of the pages' own addresses: a connection or stream of this name could not be reached.
@@ -204,7 +212,7 @@ def _signed_in_as(steps: Sequence[CheckStep]) -> str:
 
 @transaction.atomic
 def save_connection(
-    connection: Connection, *, secrets: Mapping[str, str | None], new_system: System | None = None
+    connection: Connection, *, secrets: Mapping[str, str | None], new_system: System | None = None, by: Any = None
 ) -> Connection:
     """Store a connection, new or changed. A secret that is not named keeps its value, None removes it.
 
@@ -215,7 +223,8 @@ def save_connection(
         new_system.full_clean()
         new_system.save()
         connection.system = new_system
-    stored = Connection.objects.select_for_update().get(pk=connection.pk).secrets if connection.pk else {}
+    before = Connection.objects.select_for_update().get(pk=connection.pk) if connection.pk else None
+    stored = before.secrets if before else {}
     changed = {name: value for name, value in secrets.items() if stored.get(name) != value}
     connection.secrets = {name: value for name, value in {**stored, **changed}.items() if value is not None}
     connection.full_clean(exclude=["secrets"])
@@ -223,7 +232,18 @@ def save_connection(
     connection.save()
     if changed:
         circuits.close(connection.pk)
+    details = {"secrets": sorted(changed)} if changed else {}
+    _tell("connection.saved", connection, before, CONNECTION_SETTINGS, by=by, details=details)
     return connection
+
+
+def _tell(act: str, after: Any, before: Any, names: Sequence[str], *, by: Any, details: dict[str, Any]) -> None:
+    if by is None:
+        return
+    domain = (after if isinstance(after, Connection) else after.connection).domain
+    states = [{name: getattr(row, name) for name in names} if row else None for row in (before, after)]
+    kind = type(after).__name__
+    tell(Act(act, kind, after.slug, by=by, before=states[0], after=states[1], details=details, domain=domain))
 
 
 def _secret_note(changed: Mapping[str, str | None]) -> str | None:
@@ -244,29 +264,33 @@ def discover(connection: Connection) -> Sequence[StreamInfo]:
 
 
 @transaction.atomic
-def save_stream(*, connection: Connection, info: StreamInfo, slug: str, **chosen: Any) -> Stream:
+def save_stream(*, connection: Connection, info: StreamInfo, slug: str, by: Any = None, **chosen: Any) -> Stream:
     """Keep a discovered object type as a stream; `chosen` overrides key_fields, cursor_field, page_size, options, label."""
-    stream = connection.streams.filter(name=info.name).first() or Stream(
-        connection=connection, name=info.name, slug=slug
-    )
+    before = connection.streams.filter(name=info.name).first()
+    stream = copy(before) if before else Stream(connection=connection, name=info.name, slug=slug)
     stream.label = info.label
     stream.key_fields, stream.cursor_field = list(info.key), info.cursor
     stream.fields = [asdict(field) for field in info.fields]
     stream.discovered_at = timezone.now()
+    return _store(stream, before, chosen, by=by)
+
+
+def _store(stream: Stream, before: Stream | None, chosen: Mapping[str, Any], *, by: Any) -> Stream:
     for name, value in chosen.items():
         setattr(stream, name, value)
     stream.full_clean()
     stream.save()
+    _tell("stream.saved", stream, before, STREAM_SETTINGS, by=by, details={})
     return stream
 
 
-def choose_object(*, connection: Connection, name: str, slug: str, **chosen: Any) -> Stream:
+def choose_object(*, connection: Connection, name: str, slug: str, by: Any = None, **chosen: Any) -> Stream:
     """Keep an object type as a stream; without `fields` among the chosen, the system is asked what it looks like.
 
     Raises ConfigError when the system does not offer it.
     """
     info = StreamInfo(name, chosen.get("label", "")) if "fields" in chosen else _offered(connection, name)
-    return save_stream(connection=connection, info=info, slug=slug, **chosen)
+    return save_stream(connection=connection, info=info, slug=slug, by=by, **chosen)
 
 
 def _offered(connection: Connection, name: str) -> StreamInfo:
@@ -281,22 +305,18 @@ def _offered(connection: Connection, name: str) -> StreamInfo:
 
 
 @transaction.atomic
-def change_stream(stream: Stream, **chosen: Any) -> Stream:
+def change_stream(stream: Stream, *, by: Any = None, **chosen: Any) -> Stream:
     """Change label, key_fields, cursor_field, page_size, options or source_schema; raises ValidationError by field."""
-    for name, value in chosen.items():
-        setattr(stream, name, value)
-    stream.full_clean()
-    stream.save()
-    return stream
+    return _store(stream, copy(stream), chosen, by=by)
 
 
-def refresh_fields(stream: Stream) -> Sequence[FieldInfo]:
+def refresh_fields(stream: Stream, *, by: Any = None) -> Sequence[FieldInfo]:
     """Ask the system again which fields a stream has; everything that was chosen stays.
 
     Raises ConfigError when the system no longer offers the object.
     """
     info = _offered(stream.connection, stream.name)
-    change_stream(stream, fields=[asdict(field) for field in info.fields], discovered_at=timezone.now())
+    change_stream(stream, by=by, fields=[asdict(field) for field in info.fields], discovered_at=timezone.now())
     return info.fields
 
 

@@ -76,7 +76,7 @@ def stream_new(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404(f"{found} offers no object {name!r}.")
     stream = Stream(connection=found, name=name)
     form = StreamForm(request.POST or None, info=info, stream=stream)
-    if request.method == "POST" and form.is_valid() and (saved := _save(form, found, info)):
+    if request.method == "POST" and form.is_valid() and (saved := _save(form, found, info, by=request.user)):
         messages.success(request, f"{saved} can now be mapped and synchronised.")
         return redirect_to(request, reverse("connectors:stream_detail", args=[saved.slug]))
     context = {**frame(request, found, "objects"), "form": form, "info": info}
@@ -90,11 +90,11 @@ def _discover_or_404(found: Connection) -> Sequence[StreamInfo]:
         raise Http404(str(error)) from error
 
 
-def _save(form: StreamForm, connection: Connection, info: StreamInfo) -> Stream | None:
+def _save(form: StreamForm, connection: Connection, info: StreamInfo, *, by: Any) -> Stream | None:
     data = dict(form.cleaned_data)
     slug = data.pop("slug", form.stream.slug)
     try:
-        return services.save_stream(connection=connection, info=info, slug=slug, **data)
+        return services.save_stream(connection=connection, info=info, slug=slug, by=by, **data)
     except ValidationError as error:
         form.add_error(None, error.messages)
         return None
@@ -115,7 +115,7 @@ def stream_edit(request: HttpRequest, slug: str) -> HttpResponse:
     info = _stored_info(stream)
     form = StreamForm(request.POST or None, info=info, stream=stream)
     if request.method == "POST" and form.is_valid():
-        services.change_stream(stream, **form.cleaned_data)
+        services.change_stream(stream, by=request.user, **form.cleaned_data)
         messages.success(request, f"{stream} is saved.")
         return redirect("connectors:stream_detail", slug=slug)
     context = {**_stream_frame(request, stream), "form": form}
@@ -129,7 +129,7 @@ def stream_schema(request: HttpRequest, slug: str) -> HttpResponse:
     stream = find_stream(request, slug, queries.EDIT)
     form = SourceSchemaForm(request.POST or None, initial={"source_schema": schema_text(stream.source_schema)})
     if request.method == "POST" and form.is_valid():
-        services.change_stream(stream, **form.cleaned_data)
+        services.change_stream(stream, by=request.user, **form.cleaned_data)
         messages.success(request, "The source schema is saved; the next run checks against it.")
         return redirect("connectors:stream_detail", slug=slug)
     context = {**_stream_frame(request, stream), "form": form}
@@ -142,7 +142,7 @@ def stream_discover(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask the system again which fields the object has; key and cursor stay."""
     stream = find_stream(request, slug, queries.EDIT)
     try:
-        fields = services.refresh_fields(stream)
+        fields = services.refresh_fields(stream, by=request.user)
     except HubError as error:
         messages.error(request, str(error))
     else:

@@ -119,7 +119,9 @@ def _save(request: HttpRequest, form: ConnectionForm, *, anyway: bool) -> HttpRe
             sealed = form.sealed_after(replaced)
             return _page(request, form.offer, form.draft(sealed), steps=steps, sealed=sealed, status=422)
     try:
-        saved = services.save_connection(form.apply(), secrets=secrets, new_system=form.system_to_make())
+        saved = services.save_connection(
+            form.apply(), secrets=secrets, new_system=form.system_to_make(), by=request.user
+        )
     except ValidationError as error:
         form.add_error(None, error.messages)
         return _refused(request, form, "save")

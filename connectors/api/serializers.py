@@ -212,7 +212,7 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
         secrets = validated_data.pop("secrets", {})
         found = Connection(**validated_data)
         found.protocol = services.protocol_of(validated_data)
-        return services.save_connection(found, secrets=secrets)
+        return services.save_connection(found, secrets=secrets, by=self.context["request"].user)
 
     def update(self, instance: Connection, validated_data: dict[str, Any]) -> Connection:
         secrets = validated_data.pop("secrets", {})
@@ -220,7 +220,7 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
             setattr(instance, name, value)
         instance.protocol = services.protocol_of({"catalogue": instance.catalogue, "config": instance.config,
                                                   "protocol": instance.protocol})  # fmt: skip
-        return services.save_connection(instance, secrets=secrets)
+        return services.save_connection(instance, secrets=secrets, by=self.context["request"].user)
 
 
 class FieldInfoSerializer(serializers.Serializer[Any]):
@@ -287,10 +287,10 @@ class StreamSerializer(serializers.ModelSerializer[Stream]):
         return {**attrs, "slug": checked(check_slug, slug, taken=Stream.objects.all())}
 
     def create(self, validated_data: dict[str, Any]) -> Stream:
-        return services.choose_object(**validated_data)
+        return services.choose_object(by=self.context["request"].user, **validated_data)
 
     def update(self, instance: Stream, validated_data: dict[str, Any]) -> Stream:
-        return services.change_stream(instance, **validated_data)
+        return services.change_stream(instance, by=self.context["request"].user, **validated_data)
 
 
 class KindFieldSerializer(serializers.Serializer[Any]):

@@ -160,7 +160,7 @@ class StreamViewSet(Scoped):
     def refresh(self, request: Request, slug: str) -> Response:
         """Ask the system again which fields the object has; key, cursor and schema stay."""
         stream = self.get_object()
-        services.refresh_fields(stream)
+        services.refresh_fields(stream, by=request.user)
         return Response(self.get_serializer(stream).data)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from governance.api import views
+from governance.api import audit, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
@@ -16,4 +16,6 @@ urlpatterns = [
     path("contracts/<slug:slug>/diff/", views.VersionDiff.as_view(), name="contract-diff"),
     path("contracts/<slug:slug>/fields/", views.FieldList.as_view(), name="contract-fields"),
     path("contracts/<slug:slug>/fields/<str:name>/", views.FieldDetail.as_view(), name="contract-field"),
+    path("audit/", audit.AuditList.as_view(), name="audit-list"),
+    path("audit/<int:pk>/", audit.AuditDetail.as_view(), name="audit-detail"),
 ]

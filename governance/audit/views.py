@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 
+from governance.audit.words import act_words
 from governance.models import AuditEntry, AuditHead, AuditSeal
 from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
@@ -93,7 +94,7 @@ def _acts() -> list[tuple[str, str]]:
         .values_list("act", flat=True)
         .first()
     ):
-        found.append((act, act))
+        found.append((act, act_words(act)))
     return found
 
 

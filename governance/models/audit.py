@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from governance.audit.words import act_words, detail_words, kind_words
+
 
 class AuditEntry(models.Model):
     """One act. People are kept by id and by name, without a foreign key: the entry outlives them."""
@@ -38,6 +40,18 @@ class AuditEntry(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("governance:audit_entry", args=[self.pk])
+
+    @property
+    def words(self) -> str:
+        return act_words(self.act)
+
+    @property
+    def kind_words(self) -> str:
+        return kind_words(self.kind)
+
+    @property
+    def detail_words(self) -> list[tuple[str, str]]:
+        return detail_words(self.details)
 
 
 class AuditSeal(models.Model):
