@@ -39,6 +39,7 @@ def backfill(run_id: int) -> None:
     engine.execute(run_id, slice_seconds=engine.BACKFILL_SLICE_SECONDS)
 
 
+@shared_task
 def adopt(adoption_id: int) -> None:
     """Go on with a first load for a slice of time."""
     adopting.work(adoption_id)
