@@ -14,13 +14,16 @@ from connectors.rest.client import ApiClient
 from connectors.rest.finding import Finder
 from connectors.rest.outcomes import BatchAnswer, Job, Judge
 from connectors.template import Scope, render
-from hub.common.errors import ConfigError, HubError, PermanentError, UnknownOutcome
+from hub.common.errors import ConfigError, HubError, PermanentError, RecordError, UnknownOutcome
 from hub.common.records import Operation, WriteItem, WriteOutcome
 
 _METHODS = {"create": "POST", "update": "PATCH", "upsert": "PATCH", "deactivate": "PATCH", "delete": "DELETE"}
 
 # What one record may be refused for, although the whole request was refused.
 _OF_ONE = ("validation", "duplicate", "permission")
+
+# Refusals of a look-up that may be due to one key; any other says that the account may not look at all.
+OF_A_KEY = frozenset({"VALIDATION", "DUPLICATE", "NOT_FOUND"})
 
 
 class Writer:
@@ -87,6 +90,10 @@ class Writer:
             return self.finder.refs([job.item.key for job in needy])
         except HubError as error:
             # nothing was written yet, so each may safely be tried again
+            if isinstance(error, ConfigError) and error.code not in OF_A_KEY:
+                raise
+            if isinstance(error, ConfigError | RecordError) and len(needy) > 1:
+                return {key: ref for job in needy for key, ref in self._look_up([job], outcomes).items()}
             outcomes.update({job.position: job.outcome("failed", error=error) for job in needy})
             return {}
 

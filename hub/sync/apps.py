@@ -8,9 +8,11 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         # The Celery application must exist before a task is rung from any process.
         from hub.celery import app  # noqa: F401
-        from hub.sync import feeds, kinds, probing
+        from hub.common import facts
+        from hub.sync import engine, feeds, kinds, probing
         from hub.sync.adopt import applying
 
         kinds.register()
         probing.subscribe()
+        facts.subscribe("run_ended", engine.start_followers)
         feeds.register(applying.take)

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, gate, runs, setbacks
+from hub.sync import bell, gate, resting, runs, setbacks
 from hub.sync.backfilling import BackfillRun
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
@@ -35,15 +35,14 @@ class Worker(Protocol):
 
 def execute(run_id: int, *, slice_seconds: float = SLICE_SECONDS) -> Run | None:
     """Claim a run and work on it; None when there is nothing to claim. Every branch ends in a stored state."""
-    run = runs.claim(run_id)
-    if run is None:
-        return None
+    run = None
     try:
-        return _execute(run, slice_seconds)
+        run = runs.claim(run_id)
+        return _execute(run, slice_seconds) if run else None
     except setbacks.FAILED as error:
         if not setbacks.passes(error):
             raise
-        setbacks.put_back(run)
+        setbacks.put_back(run_id, run)
         return run
 
 
@@ -115,6 +114,7 @@ def start_all(sync_ids: Iterable[int], *, trigger: str) -> list[Run]:
     syncs = Sync.objects.filter(pk__in=set(sync_ids), is_paused=False)
     if trigger == Run.Trigger.CHANGE:  # an active run looks for more before it ends
         syncs = syncs.exclude(Exists(Run.objects.filter(sync=OuterRef("pk"), status__in=ACTIVE)))
+        syncs = syncs.exclude(pk__in=resting.of(set(sync_ids)))
     found = [start(sync, trigger=trigger) for sync in syncs.select_related("mapping").order_by("pk")]
     return [run for run, made in found if made]
 
@@ -128,18 +128,21 @@ def start(sync: Sync, *, trigger: str, by: Any = None) -> tuple[Run, bool]:
 
 
 def _hand_on(run: Run, worker: Worker) -> None:
-    """After a run: release who waited, start who follows, and look again for work that came while it ended."""
+    """After a run: release who waited, and look again for work that came while it ended. The tick would do the same."""
     if worker.releasing:
         by_direction = dict(Sync.objects.filter(pk__in=worker.releasing).values_list("pk", "mapping__direction"))
         start_all([pk for pk, way in by_direction.items() if way == "in"], trigger=Run.Trigger.RELEASE)
         start_all([pk for pk, way in by_direction.items() if way == "out"], trigger=Run.Trigger.CHANGE)
-    if run.status in WENT_THROUGH and run.trigger != Run.Trigger.BACKFILL:
-        followers = run.sync.followers.values_list("pk", flat=True)
-        start_all(list(followers), trigger=Run.Trigger.AFTER)
     if run.sync.direction == "in" and removal.has_confirmed(run.sync_id):
         start(run.sync, trigger=Run.Trigger.REMOVAL)
     if run.sync.direction == "out" and has_due(run.sync_id):
         start_all([run.sync_id], trigger=Run.Trigger.CHANGE)
+
+
+def start_followers(run: Run) -> None:
+    """Part of the transaction that ends a run: nobody else would ever start who follows it."""
+    if run.status in WENT_THROUGH and run.trigger != Run.Trigger.BACKFILL:
+        start_all(run.sync.followers.values_list("pk", flat=True), trigger=Run.Trigger.AFTER)
 
 
 def has_due(sync_id: int) -> bool:

@@ -111,6 +111,8 @@ class InboundRun:
             with plain_cursor() as cursor:
                 tried = held.released(cursor, self.plan.sync.pk, RELEASED_PAGE)
             if not tried:
+                if self.delivering:
+                    self.after_page(self)
                 return
             for self.plan, group in plans.by_pin(tried):
                 records = [body for _, body in group]

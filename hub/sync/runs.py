@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Greatest, Now
 
 from hub.common import facts
 from hub.common.errors import AuthError, ConfigError, HubError, TransientError
@@ -56,6 +56,12 @@ def _widen(run: Run, trigger: str) -> None:
 def claim(run_id: int) -> Run | None:
     """Take a run that nobody works on; None when it is finished, another worker holds its lease, or its gate is shut."""
     gate.knock(run_id)
+    run = _take(run_id)
+    return run if run is not None and _may_go_on(run) else None
+
+
+@transaction.atomic
+def _take(run_id: int) -> Run | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "update sync_run set epoch = epoch + 1, claims = claims + 1, status = %s, heartbeat_at = now(), error = '',"
@@ -66,19 +72,23 @@ def claim(run_id: int) -> Run | None:
         )
         if cursor.fetchone() is None:
             return None
-    run = Run.objects.select_related(
+    return Run.objects.select_related(
         "sync__mapping__entity", "sync__mapping__stream__connection__system", "mapping_version", "contract_version"
     ).get(pk=run_id)
+
+
+def _may_go_on(run: Run) -> bool:
+    """False when whoever works on it falls each time: it is given up."""
     if run.claims > MAX_CLAIMS:
         text = f"The worker fell {MAX_CLAIMS} times at page {run.page_no} before it had any record in hand."
         fix = "Look at what the system answers there, and at the memory of the machine, then run again."
         finish(run, error=ConfigError(text, fix=fix, code="CRASHED"))
-        return None
+        return False
     if run.setbacks > MAX_SETBACKS:
         text = f"The database went away {run.setbacks} times in a row while page {run.page_no} was stored."
         finish(run, error=ConfigError(text, fix="Look at its log: this page may be what ends it.", code="CRASHED"))
-        return None
-    return run
+        return False
+    return True
 
 
 def pin(run: Run, *, mapping_version_id: int, contract_version_id: int, cursor_from: str | None) -> None:
@@ -118,10 +128,17 @@ def fall(run: Run) -> None:
     Run.objects.filter(pk=run.pk, epoch=run.epoch).update(lease_until=None)
 
 
-def leave(run: Run) -> None:
-    """Give the lease back in the middle of a page, because the database went away: the worker has not fallen."""
-    Run.objects.filter(pk=run.pk, epoch=run.epoch, status=RunStatus.RUNNING).update(
-        lease_until=None, claims=F("claims") - 1, setbacks=F("setbacks") + 1
+def leave(run_id: int, epoch: int | None) -> None:
+    """Take a claim back, because the database went away: its worker has not fallen.
+
+    Its lease is given back too, unless it ended during the outage and another worker holds the next one (another epoch), or
+    nobody knows whether the claim was stored (no epoch).
+    """
+    mine = (
+        Case(When(epoch=epoch, then=Value(None)), default=F("lease_until")) if epoch is not None else F("lease_until")
+    )
+    Run.objects.filter(pk=run_id, status=RunStatus.RUNNING).update(
+        lease_until=mine, claims=Greatest(F("claims") - 1, 0), setbacks=F("setbacks") + 1
     )
 
 

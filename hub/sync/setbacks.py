@@ -73,14 +73,18 @@ def again_after_races(step: Callable[P, T]) -> Callable[P, T]:
     return carried_out
 
 
-def put_back(run: Run) -> bool:
-    """Give the lease of a run back as soon as the database answers, and ring for it; False when it does not in time."""
+def put_back(run_id: int, run: Run | None) -> bool:
+    """Give the lease of a run back as soon as the database answers, and ring for it; False when it does not in time.
+
+    Without `run` the database went away while the run was claimed: where the claim was stored, it counts as none.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         try:
             connection.close()
-            runs.leave(run)
-            bell.ring(run, direction=run.sync.direction)
+            runs.leave(run_id, run.epoch if run else None)
+            if run:
+                bell.ring(run, direction=run.sync.direction)
             return True
         except FAILED:
             time.sleep(PAUSE_SECONDS)

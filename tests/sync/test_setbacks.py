@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from psycopg import errors as pg
 
 from hub.records.models import CanonicalRecord
@@ -129,6 +130,30 @@ def test_a_run_that_another_worker_took_over_meanwhile_is_left_to_it(firm):
     run, _ = services.start_run(sync=firm.inbound)
     mine = runs.claim(run.pk)
     Run.objects.filter(pk=run.pk).update(epoch=mine.epoch + 1)
-    setbacks.put_back(mine)
+    setbacks.put_back(mine.pk, mine)
     run.refresh_from_db()
     assert run.lease_until is not None
+
+
+def test_outages_longer_than_a_lease_are_not_falls_of_workers(firm):
+    run, _ = services.start_run(sync=firm.inbound)
+    for _ in range(runs.MAX_CLAIMS + 1):
+        mine = runs.claim(run.pk)
+        assert mine is not None
+        Run.objects.filter(pk=run.pk).update(lease_until=Now())  # it ended while the database was away
+        other = runs.claim(run.pk)
+        assert other is not None
+        setbacks.put_back(mine.pk, mine)
+        setbacks.put_back(other.pk, other)
+    assert firm.read(project_row(1)).status == RunStatus.SUCCEEDED
+
+
+def test_a_claim_during_which_the_database_goes_away_counts_as_none(firm, monkeypatch):
+    run, _ = services.start_run(sync=firm.inbound)
+    for _ in range(runs.MAX_CLAIMS + 1):
+        once(monkeypatch, runs.Run.objects, "select_related", end_our_session)
+        assert engine.execute(run.pk) is None
+        monkeypatch.undo()
+    run.refresh_from_db()
+    assert (run.claims, run.lease_until) == (0, None)
+    assert engine.execute(run.pk).status == RunStatus.SUCCEEDED

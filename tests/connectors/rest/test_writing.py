@@ -520,6 +520,27 @@ def test_a_look_up_that_fails_writes_nothing(system, server):
     assert system.rows == {}
 
 
+def test_an_account_that_may_not_look_anything_up_stops_the_write_and_gives_no_record_up(system, server):
+    system.fault = lambda request: Answer({"message": "no right to read"}, 403) if request.method == "GET" else None
+    connector = connect(server, {"create": CREATE, "update": UPDATE}, find=FIND)
+    with pytest.raises(ConfigError, match="no right to read"):
+        connector.write(ITEMS, [customer("A"), customer("B")])
+    assert system.rows == {}
+
+
+def test_a_key_that_cannot_be_looked_up_does_not_keep_the_others(system, server):
+    system.put(code="A")
+    system.put(code="A")
+    connector = connect(
+        server, {"create": CREATE, "update": UPDATE}, find={**FIND, "max": 3, "query": {"code": "${keys|join}"}}
+    )
+    system.fault = lambda request: (
+        Answer({"message": "odd"}, 400) if request.method == "GET" and "odd" in request.query.get("code", "") else None
+    )
+    outcomes = connector.write(ITEMS, [customer("odd"), customer("B"), customer("C")])
+    assert [outcome.status for outcome in outcomes] == ["failed", "created", "created"]
+
+
 def test_a_refused_sign_in_is_told_for_each_item(system, server):
     system.fault = lambda request: Answer({"message": "no"}, 401)
     outcomes = connect(server, {"upsert": UPSERT}).write(ITEMS, [customer("A"), customer("B")])
