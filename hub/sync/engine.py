@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, gate, resting, runs, setbacks
+from hub.sync import bell, gate, pulse, resting, runs, setbacks
 from hub.sync.backfilling import BackfillRun
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
@@ -50,7 +50,8 @@ def _execute(run: Run, slice_seconds: float) -> Run:
     worker: Worker | None = None
     try:
         worker = _worker(run)
-        complete = worker.work(deadline=time.monotonic() + slice_seconds)
+        with pulse.kept(run):
+            complete = worker.work(deadline=time.monotonic() + slice_seconds)
     except runs.LostLease:
         return run
     except (SoftTimeLimitExceeded, MemoryError):
