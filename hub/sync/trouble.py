@@ -33,13 +33,13 @@ STATE_CHOICES = [
     ("dead", "Dead letter"),
     ("retrying", "Will retry"),
 ]
-IN_TROUBLE = Q(state__in=STOPPED) | Q(state=DeliveryState.PENDING, attempts__gt=0)
+IN_TROUBLE = Q(state__in=STOPPED) | Q(state=DeliveryState.PENDING, failing_since__isnull=False)
 
 
 def in_state(word: str) -> Q:
     """Deliveries in a state by its word of STATE_CHOICES; a word that is not known filters nothing."""
     if word == "retrying":
-        return Q(state=DeliveryState.PENDING, attempts__gt=0)
+        return Q(state=DeliveryState.PENDING, failing_since__isnull=False)
     return Q(state=DeliveryState[word.upper()]) if word in dict(STATE_CHOICES) else Q()
 
 
@@ -109,7 +109,7 @@ def _one(held: HeldRecord) -> QuerySet[HeldRecord]:
 @transaction.atomic
 def retry_deliveries(rows: QuerySet[Delivery], *, by: Any) -> int:
     """Make these due now, with all their attempts before them; those in doubt stay. Returns how many."""
-    again = rows.filter(Q(state__in=RETRYABLE) | Q(state=DeliveryState.PENDING, attempts__gt=0))
+    again = rows.filter(Q(state__in=RETRYABLE) | Q(state=DeliveryState.PENDING, failing_since__isnull=False))
     sync_ids = list(again.order_by().values_list("sync_id", flat=True).distinct())
     number = again.update(
         state=DeliveryState.PENDING,

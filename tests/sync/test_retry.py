@@ -106,6 +106,7 @@ class TestADelivery:
         for _ in range(3):
             found = fail(firm, TransientError("Too many.", retry_after=30))
             assert (found.state, found.attempts) == (DeliveryState.PENDING, 0)
+            assert Delivery.objects.filter(trouble.IN_TROUBLE & trouble.in_state("retrying")).get() == found
         Delivery.objects.update(failing_since=Now() - 2 * DAY)
         found = fail(firm, TransientError("Too many.", retry_after=30))
         assert found.state == DeliveryState.DEAD

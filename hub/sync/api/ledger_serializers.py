@@ -102,7 +102,7 @@ class DeliverySerializer(_Told):
 
     def get_state(self, delivery: Delivery) -> str:
         """pending, retrying, unsure, waiting, held, dead, delivered or discarded"""
-        if delivery.state == DeliveryState.PENDING and delivery.attempts:
+        if delivery.state == DeliveryState.PENDING and delivery.failing_since:
             return "retrying"
         return DeliveryState(delivery.state).name.lower()
 

@@ -25,7 +25,7 @@ _DUE = """
   join sync_delivery d on d.sync_id = i.sync_id and d.record_id = i.record_id
   where i.id = any(%(ids)s::bigint[]) and {condition} order by d.sync_id, d.record_id for update of d
 """
-_STOPPED = "(d.state = any(%(states)s) or (d.state = 1 and d.attempts > 0))"
+_STOPPED = "(d.state = any(%(states)s) or (d.state = 1 and d.failing_since is not null))"
 SEND = f"""
 with due as ({_DUE.format(condition=_STOPPED)}),
 put as (

@@ -123,7 +123,7 @@ def delivery_detail(request: HttpRequest, key: DeliveryKey) -> HttpResponse:
         "rows": [(row, payloads.masked_sentence(row.error_detail, secret)) for row in rows[:20]],
         "is_unsure": delivery.state == DeliveryState.UNSURE,
         "is_open": delivery.state in trouble.STOPPED
-        or (delivery.state == DeliveryState.PENDING and delivery.attempts > 0),
+        or (delivery.state == DeliveryState.PENDING and delivery.failing_since is not None),
         "missing": totals.entity_name(delivery.missing_entity_id),
         "ladder": ladder,
         "ends_at": ladder.ends_at(delivery),
