@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("mappings.urls")),
     path("", include("hub.sync.urls")),
     path("", include("hub.events.urls")),
+    path("", include("monitoring.service_levels.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
     path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
