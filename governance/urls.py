@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.calendars import views as calendars
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -24,6 +25,11 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    *list_urls("calendars/", calendars.calendar_list, "calendar_list"),
+    path("calendars/new/", calendars.calendar_new, name="calendar_new"),
+    path("calendars/<slug:slug>/", calendars.calendar, name="calendar"),
+    path("calendars/<slug:slug>/edit/", calendars.calendar_edit, name="calendar_edit"),
+    path("calendars/<slug:slug>/delete/", calendars.calendar_delete, name="calendar_delete"),
 ]
 
 nav.register(
@@ -37,3 +43,6 @@ nav.register(
     )
 )
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(
+    Entry("Build", "Calendars", "governance:calendar_list", icon="calendar", permission="monitor.view", order=70)
+)

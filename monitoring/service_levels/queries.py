@@ -41,8 +41,8 @@ class LevelRow:
     @property
     def counted(self) -> str:
         """ "148 of 150 in time"; hours for freshness."""
-        if self.found is None:
-            return ""
+        if self.found is None or not self.found.tally.total:
+            return "nothing decided yet" if self.found else ""
         tally = self.found.tally
         kept, total = tally.met + tally.warned, tally.total
         if self.found.unit == "seconds":
