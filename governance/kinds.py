@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from governance import services
+from governance.billing.kind import billing_rule_kind
 from governance.calendars.kind import calendar_kind
 from governance.models import Contract, Entity
 from governance.schemas import schema_problems
@@ -67,3 +68,4 @@ def register() -> None:
     )
     registry.register(calendar_kind())
     registry.register(service_level_kind())
+    registry.register(billing_rule_kind())

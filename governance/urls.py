@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.billing import views as billing
 from governance.calendars import views as calendars
 from hub.common import nav
 from hub.common.lists import list_urls
@@ -30,6 +31,10 @@ urlpatterns = [
     path("calendars/<slug:slug>/", calendars.calendar, name="calendar"),
     path("calendars/<slug:slug>/edit/", calendars.calendar_edit, name="calendar_edit"),
     path("calendars/<slug:slug>/delete/", calendars.calendar_delete, name="calendar_delete"),
+    *list_urls("billing-rules/", billing.billing_rule_list, "billing_rule_list"),
+    path("billing-rules/new/", billing.billing_rule_new, name="billing_rule_new"),
+    path("billing-rules/<slug:slug>/", billing.billing_rule, name="billing_rule"),
+    path("billing-rules/<slug:slug>/edit/", billing.billing_rule_edit, name="billing_rule_edit"),
 ]
 
 nav.register(
@@ -45,4 +50,7 @@ nav.register(
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
 nav.register(
     Entry("Build", "Calendars", "governance:calendar_list", icon="calendar", permission="monitor.view", order=70)
+)
+nav.register(
+    Entry("Build", "Billing rules", "governance:billing_rule_list", icon="receipt", permission="billing.view", order=45)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from governance.billing.regions import Region
+from governance.billing.regions import Ranges, Region
 from governance.billing.table import Table
 from hub.common.errors import ConfigError
 
@@ -64,9 +64,14 @@ def _gaps(table: Table) -> Iterator[str]:
 
 
 def _nearest(table: Table, box: Box) -> str:
-    """The row that differs from an uncovered case in the fewest columns."""
-    scored = [(sum(not both for both in meet(row.box, box)), row.number, row.name) for row in table.rows]
+    """The row that an uncovered case misses by least: a bound is missed by less than a word."""
+    scored = [(_distance(row.box, box), row.number, row.name) for row in table.rows]
     return min(scored)[2] if scored else ""
+
+
+def _distance(row: Box, box: Box) -> int:
+    missed = [part for part, both in zip(row, meet(row, box), strict=True) if not both]
+    return sum(1 if isinstance(part, Ranges) else 2 for part in missed)
 
 
 def meet(one: Box, two: Box) -> Box:

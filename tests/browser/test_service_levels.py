@@ -52,3 +52,8 @@ def test_the_sentence_follows_the_form_and_the_test_saves_nothing(visit: Any, ad
     assert page.input_value("#id_breach") == "8"
     page = visit(ada).go("/service-levels/approved-time/")
     page.wait_for_selector("text=in 4 hours")
+
+
+def test_calendars(visit: Any, ada: User, world: World) -> None:
+    for path, name in (("", "list"), ("london/", "detail"), ("london/edit/", "form")):
+        visit(ada).inspect(f"/calendars/{path}", f"calendar_{name}")
