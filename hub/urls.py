@@ -15,6 +15,7 @@ api = [
     path("", include("hub.sync.api.urls")),
     path("", include("hub.webhooks.api.urls")),
     path("", include("hub.events.api.urls")),
+    path("", include("monitoring.service_levels.api")),
 ]
 
 urlpatterns = [
