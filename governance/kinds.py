@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from governance import services
+from governance.billing.kind import billing_rule_kind
+from governance.calendars.kind import calendar_kind
 from governance.models import Contract, Entity
 from governance.schemas import schema_problems
+from governance.service_levels.kind import service_level_kind
 from hub.accounts.models import Domain
 from hub.common import registry
 from hub.common.kinds import Attr, ModelKind, Ref
@@ -63,3 +66,6 @@ def register() -> None:
             extra=["schema"],
         )
     )
+    registry.register(calendar_kind())
+    registry.register(service_level_kind())
+    registry.register(billing_rule_kind())

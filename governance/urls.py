@@ -4,6 +4,8 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.billing import views as billing
+from governance.calendars import views as calendars
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -24,6 +26,15 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    *list_urls("calendars/", calendars.calendar_list, "calendar_list"),
+    path("calendars/new/", calendars.calendar_new, name="calendar_new"),
+    path("calendars/<slug:slug>/", calendars.calendar, name="calendar"),
+    path("calendars/<slug:slug>/edit/", calendars.calendar_edit, name="calendar_edit"),
+    path("calendars/<slug:slug>/delete/", calendars.calendar_delete, name="calendar_delete"),
+    *list_urls("billing-rules/", billing.billing_rule_list, "billing_rule_list"),
+    path("billing-rules/new/", billing.billing_rule_new, name="billing_rule_new"),
+    path("billing-rules/<slug:slug>/", billing.billing_rule, name="billing_rule"),
+    path("billing-rules/<slug:slug>/edit/", billing.billing_rule_edit, name="billing_rule_edit"),
 ]
 
 nav.register(
@@ -37,3 +48,9 @@ nav.register(
     )
 )
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(
+    Entry("Build", "Calendars", "governance:calendar_list", icon="calendar", permission="monitor.view", order=70)
+)
+nav.register(
+    Entry("Build", "Billing rules", "governance:billing_rule_list", icon="receipt", permission="billing.view", order=45)
+)

@@ -4,10 +4,15 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from governance.api import audit, views
+from governance.api import views
+from governance.api.billing import BillingRuleViewSet
+from governance.api.calendars import BusinessCalendarViewSet
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
 router.register("contracts", views.ContractViewSet, "contract")
+router.register("calendars", BusinessCalendarViewSet, "calendar")
+router.register("billing-rules", BillingRuleViewSet, "billing-rule")
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -1,6 +1,21 @@
 """One file a noun; what a package outside needs is imported from here."""
 
 from governance.models.audit import AuditEntry, AuditHead, AuditPending, AuditSeal
+from governance.models.billing_rule import BillingRule, BillingRuleVersion
+from governance.models.calendar import BusinessCalendar
 from governance.models.contract import Contract, ContractVersion, Entity
+from governance.models.service_level import ServiceLevel
 
-__all__ = ["AuditEntry", "AuditHead", "AuditPending", "AuditSeal", "Contract", "ContractVersion", "Entity"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "AuditPending",
+    "AuditSeal",
+    "BillingRule",
+    "BillingRuleVersion",
+    "BusinessCalendar",
+    "Contract",
+    "ContractVersion",
+    "Entity",
+    "ServiceLevel",
+]

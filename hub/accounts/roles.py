@@ -33,6 +33,8 @@ PERMISSIONS: dict[str, str] = {
     "access.view": "See people, roles and tokens",
     "audit.view": "See and export who did what, and check that nobody changed it",
     "access.manage": "Invite people, give and take roles, make tokens for services",
+    "billing.view": "See billing rules, and try examples on them",
+    "billing.edit": "Change billing rules",
 }
 
 # These reach beyond any one domain, so a role that is limited to a domain does not bring them.
@@ -70,8 +72,8 @@ ROLES: dict[str, Role] = {
         Role(
             "finance",
             "Finance",
-            "Clears exceptions and keeps value maps such as rates and cost centres.",
-            _VIEW_WORK | {"valuemaps.edit", "exceptions.resolve"},
+            "Clears exceptions and keeps billing rules and value maps such as rates and cost centres.",
+            _VIEW_WORK | {"valuemaps.edit", "exceptions.resolve", "billing.edit"},
         ),
         Role(
             "operator",

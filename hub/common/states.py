@@ -55,6 +55,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "passed": "Passed",
         "on_time": "On time",
         "applied": "Applied",
+        "met": "Met",
     },
     "run": {
         "run": "Running",
@@ -94,6 +95,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "unsure": "Outcome unknown",
         "suspect": "Suspect",
         "deprecated": "Deprecated",
+        "warned": "Warned",
     },
     "fail": {
         "fail": "Failed",
@@ -106,6 +108,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "auth_failed": "Needs sign-in",
         "unreachable": "Unreachable",
         "overdue": "Overdue",
+        "breached": "Breached",
     },
     "dead": {"dead": "Dead letter", "dead_letter": "Dead letter"},
     "stale": {"stale": "Late", "late": "Late", "expired": "Expired", "at_risk": "At risk"},
@@ -133,6 +136,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "deactivated": "Deactivated",
         "ignored": "Ignored",
         "none": "No run",
+        "no_data": "No data yet",
     },
 }
 

@@ -1,0 +1,50 @@
+"""Writes of business calendars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from governance.models import BusinessCalendar
+from governance.saving import save
+from hub.common.acts import Act, tell
+from hub.common.errors import ConfigError
+from hub.common.governed import Put
+from hub.common.registry import Document, kind
+
+KIND = "BusinessCalendar"
+
+
+def save_calendar(document: Document, *, by: Any, reason: str = "") -> Put:
+    """Make or change a calendar. What counts by it counts by the new hours from then on, for the past as well."""
+    return save({"kind": KIND, **document}, act="business_calendar.saved", by=by, reason=reason)
+
+
+@transaction.atomic
+def delete_calendar(calendar: BusinessCalendar, *, by: Any) -> None:
+    """Only one that nothing counts by. ConfigError names what does."""
+    users = [f"{name} {slug}" for name, slug in kind(KIND).impact(calendar.slug)]
+    if users:
+        raise ConfigError(
+            f"{calendar} is used by {', '.join(users[:5])}{' and others' if len(users) > 5 else ''}.",
+            where=calendar.slug,
+            fix="Give them another calendar first.",
+        )
+    before = kind(KIND).dump(calendar.slug)
+    tell(Act("business_calendar.deleted", KIND, calendar.slug, by=by, before=before))
+    calendar.delete()
+
+
+def check_line(calendar: BusinessCalendar) -> None:
+    """Refuse what inherits from itself, and what never opens on any day of the week."""
+    line = calendar.line
+    if line[-1].parent is not None:
+        names = " → ".join([*(each.name for each in line), line[-1].parent.name])
+        raise ConfigError(f"The calendars inherit from each other in a circle: {names}.", where=calendar.slug)
+    if not any(calendar.week):
+        raise ConfigError(
+            "The calendar is closed on every day of the week.",
+            where=calendar.slug,
+            fix="Give it hours, or let it inherit from a calendar that has some.",
+        )

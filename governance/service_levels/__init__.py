@@ -1,0 +1,1 @@
+"""Service levels without a database: what is promised, how it is said, counted and judged."""
