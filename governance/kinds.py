@@ -1,14 +1,17 @@
-"""Entity and Contract as configuration documents. A contract's document carries the schema of its active version."""
+"""Entity, Contract and MatchRule as configuration documents. A contract's document carries the schema of its active version."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from governance import services
-from governance.models import Contract, Entity
+from governance.match_rules import services as match_rules
+from governance.matching import rules
+from governance.models import Contract, Entity, MatchRule
 from governance.schemas import schema_problems
 from hub.accounts.models import Domain
 from hub.common import registry
+from hub.common.errors import ConfigError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
 
@@ -33,6 +36,18 @@ class ContractKind(ModelKind):
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
         return [("Entity", s) for s in Entity.objects.filter(contract__slug=slug).values_list("slug", flat=True)]
+
+
+class MatchRuleKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        """What the rule says by itself; whether the contract has its fields is seen when it is applied."""
+        given = document.get("fields")
+        named = [one.get("field") for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        return [Problem(path, text) for path, text in rules.problems(given, [str(name) for name in named if name])]
+
+    def before_save(self, found: MatchRule, document: Document) -> None:
+        for path, sentence in match_rules.problems(found):
+            raise ConfigError(sentence, where=path, code="MATCH_RULE")
 
 
 def register() -> None:
@@ -61,5 +76,18 @@ def register() -> None:
                 Attr("compatibility"),
             ],
             extra=["schema"],
+        )
+    )
+    registry.register(
+        MatchRuleKind(
+            name="MatchRule",
+            model=MatchRule,
+            after=["Contract"],
+            fields=[
+                Ref("entity", lambda: Entity, "Entity", required=True),
+                Attr("name", required=True),
+                Attr("fields", required=True),
+                *(Attr(name) for name in ("position", "outcome", "is_active")),
+            ],
         )
     )
