@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.match_rules import views as match_rules
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -24,6 +25,9 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    *list_urls("match-rules/", match_rules.match_rule_list, "match_rule_list"),
+    path("match-rules/new/", match_rules.match_rule_new, name="match_rule_new"),
+    path("match-rules/<slug:slug>/", match_rules.match_rule_edit, name="match_rule_edit"),
 ]
 
 nav.register(
@@ -37,3 +41,6 @@ nav.register(
     )
 )
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(
+    Entry("Build", "Match rules", "governance:match_rule_list", icon="equal", permission="contracts.view", order=35)
+)

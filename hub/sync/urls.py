@@ -12,6 +12,7 @@ from hub.sync import (
     search,  # noqa: F401 - registers its providers
     totals,
 )
+from hub.sync.duplicates.queries import open_for
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
 from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers its part of the first page
@@ -21,6 +22,7 @@ from hub.sync.views import (
     dead_letters,
     deliveries,
     dry_runs,
+    duplicates,
     editing,
     held,
     ledger,
@@ -115,6 +117,10 @@ urlpatterns = [
     path("replays/<int:pk>/cancel/", replays.replay_cancel, name="replay_cancel"),
     path("replays/<int:pk>/approve/", replays.replay_approve, name="replay_approve"),
     path("replays/<int:pk>/decline/", replays.replay_decline, name="replay_decline"),
+    *list_urls("duplicates/", duplicates.duplicate_list, "duplicate_list"),
+    path("duplicates/<int:pk>/", duplicates.duplicate_detail, name="duplicate_detail"),
+    path("duplicates/<int:pk>/decide/", duplicates.duplicate_decide, name="duplicate_decide"),
+    path("duplicates/<int:pk>/reveal/", duplicates.duplicate_reveal, name="duplicate_reveal"),
 ]
 
 
@@ -132,6 +138,24 @@ nav.register(
         permission="ledger.view",
         order=20,
         badge=_in_trouble,
+    )
+)
+
+
+def _possible_duplicates(user: object) -> Badge | None:
+    number = open_for(user).count()  # type: ignore[arg-type]
+    return Badge(number, hot=True) if number else None
+
+
+nav.register(
+    Entry(
+        "Work",
+        "Possible duplicates",
+        "sync:duplicate_list",
+        icon="git-compare",
+        permission="ledger.view",
+        order=25,
+        badge=_possible_duplicates,
     )
 )
 nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))

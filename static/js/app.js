@@ -144,6 +144,7 @@
     if (field) {
       event.preventDefault();
       field.focus();
+      if (field.matches("[type=radio]")) field.click();
     } else rowKey(event);
   });
 
