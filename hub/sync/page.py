@@ -257,10 +257,7 @@ class PageTransaction:
         items = (*self.page.new, *self.page.known, *(item for item, _ in self.page.merging))
         passed = [*(item.external_id for item in items), *self.page.unchanged]
         if passed:
-            no_more = held.held_ids(self.cursor, self.plan.sync.pk, passed)
-            held.clear(self.cursor, self.plan.sync.pk, no_more)
-            if no_more:
-                keeping.settle(self.cursor, self.plan.sync.pk, no_more)
+            held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
 
     def _account(self) -> None:
         micros = int((time.perf_counter() - self.started) * 1_000_000)

@@ -18,7 +18,6 @@ from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
 from hub.common.reasons import needed
 from hub.sync import engine, outbox
-from hub.sync.duplicates import services as duplicates
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, Transaction
 from hub.sync.prepare import RAW
 from hub.sync.states import DeliveryState, HeldState, Outcome
@@ -72,7 +71,6 @@ def discard_held(*, held: HeldRecord, reason: str, by: Any) -> bool:
     removed, _ = _one(held).exclude(state=HeldState.RELEASED).delete()
     if not removed:
         return False
-    duplicates.drop(held.sync_id, held.external_id)
     _note(
         sync_id=held.sync_id,
         outcome=Outcome.DISCARDED,

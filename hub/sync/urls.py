@@ -25,6 +25,7 @@ from hub.sync.views import (
     duplicates,
     editing,
     held,
+    identities,
     ledger,
     matching,
     merges,
@@ -121,6 +122,7 @@ urlpatterns = [
     path("duplicates/<int:pk>/", duplicates.duplicate_detail, name="duplicate_detail"),
     path("duplicates/<int:pk>/decide/", duplicates.duplicate_decide, name="duplicate_decide"),
     path("duplicates/<int:pk>/reveal/", duplicates.duplicate_reveal, name="duplicate_reveal"),
+    *list_urls("identities/", identities.identity_list, "identity_list"),
 ]
 
 
@@ -160,6 +162,7 @@ nav.register(
 )
 nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))
 nav.register(Entry("Watch", "Transactions", "sync:transaction_list", icon="list", permission="ledger.view", order=25))
+nav.register(Entry("Watch", "Find by id", "sync:identity_list", icon="search", permission="ledger.view", order=32))
 nav.register(Entry("Watch", "Merges", "sync:merge_list", icon="git-pull-request", permission="ledger.view", order=35))
 nav.register(
     Entry("Build", "First loads", "sync:adoption_list", icon="git-compare", permission="ledger.view", order=60)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from connectors import record_urls
 from governance.models import AuditEntry, MatchRule
 from hub.records.models import CanonicalRecord
+from hub.sync.duplicates import services as duplicates
+from hub.sync.keys import held_key
 from hub.sync.models import Duplicate
 from tests.sync import builders as build
 from tests.sync.test_api import client_of
@@ -49,6 +52,7 @@ class TestPages:
         assert shown("q=E-2") == ["E-2"]
         assert shown("q=A-1") == ["E-1"]
         assert shown("state=done") == []
+        assert shown(f"run={of('E-1').run_id}") == ["E-1", "E-2"]
         assert shown("sync=crm-in") == []
         assert shown("sort=age") == ["E-1", "E-2"]
         assert "E-1" in b"".join(client.get("/duplicates.csv").streaming_content).decode()
@@ -103,8 +107,6 @@ class TestPages:
     def test_the_held_record_leads_to_the_comparison(self, firm: Firm, browse: Any, ada: Any) -> None:
         client = browse(ada)
         held = client.get("/held/").context["rows"][0]
-        from hub.sync.keys import held_key
-
         assert "Compare and decide" in client.get(f"/held/{held_key(held)}/").content.decode()
 
     def test_a_merge_says_before_what_it_does_at_each_target(self, firm: Firm, browse: Any, ada: Any) -> None:
@@ -176,3 +178,57 @@ class TestRulePages:
         client = browse(olga)
         assert client.get("/match-rules/").status_code == 200
         assert client.get("/match-rules/new/").status_code == 403
+
+
+class TestIdentities:
+    """E-1 of the ERP is linked to A-1 of the CRM."""
+
+    @pytest.fixture(autouse=True)
+    def linked(self, firm: Firm, olga: Any) -> None:
+        duplicates.decide(duplicate=of("E-1"), decision="link", reason="Same.", by=olga)
+        work()
+        firm.erp.stream.options = {"record_url": "https://erp.example.com/debtors/{id}"}
+        firm.erp.stream.save()
+
+    @pytest.mark.parametrize("text", ["A-1", "id-A-1", "E-1", "id-E-1", " id-E-1 "])
+    def test_any_id_leads_straight_to_the_record(self, firm: Firm, browse: Any, ada: Any, text: str) -> None:
+        response = browse(ada).get("/identities/", {"q": text})
+        assert response.url == CanonicalRecord.objects.get(key="A-1").get_absolute_url()
+
+    def test_the_record_shows_all_its_ids_with_the_way_to_each(self, firm: Firm, browse: Any, ada: Any) -> None:
+        page = browse(ada).get(CanonicalRecord.objects.get(key="A-1").get_absolute_url()).content.decode()
+        assert "id-A-1" in page
+        assert 'href="https://erp.example.com/debtors/id-E-1"' in page
+
+    def test_the_beginning_of_a_key_gives_a_list_and_nothing_an_empty_one(
+        self, firm: Firm, browse: Any, ada: Any
+    ) -> None:
+        client = browse(ada)
+        found = client.get("/identities/?q=A-").context["found"]
+        assert [(one.record.key, one.found_by) for one in found] == [("A-1", ""), ("A-2", "")]
+        assert "No system calls a record so" in client.get("/identities/?q=Z-9").content.decode()
+        assert client.get("/identities/").status_code == 200
+        assert "id-E-1" in b"".join(client.get("/identities.csv?q=E-1").streaming_content).decode()
+
+    def test_an_id_that_is_held_leads_to_its_comparison(self, firm: Firm, browse: Any, ada: Any) -> None:
+        page = browse(ada).get("/identities/?q=id-E-2").content.decode()
+        assert of("E-2").get_absolute_url() in page
+
+    def test_the_api_gives_all_ids(self, firm: Firm, ada: Any) -> None:
+        (found,) = client_of(ada).get("/api/v1/identities/?q=id-E-1").json()
+        assert (found["key"], found["found_by"]) == ("A-1", "id at erp")
+        assert [(one["system"], one["external_id"], one["url"]) for one in found["known_as"]] == [
+            ("crm", "id-A-1", ""),
+            ("erp", "id-E-1", "https://erp.example.com/debtors/id-E-1"),
+        ]
+        assert client_of(ada).get("/api/v1/identities/").status_code == 400
+
+    def test_another_domain_finds_nothing(self, firm: Firm, browse: Any, make_person: Any) -> None:
+        client = browse(make_person("Otto", ("operator", "resource")))
+        assert client.get("/identities/?q=E-1").context["found"] == []
+
+    @pytest.mark.parametrize(
+        "wrong", ["javascript:alert({id})", "https://erp.example.com/", "https://{id}.example.com/"]
+    )
+    def test_an_address_that_leads_elsewhere_is_refused(self, wrong: str) -> None:
+        assert record_urls.problem(wrong)

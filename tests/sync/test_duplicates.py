@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from governance.models import AuditEntry, MatchRule
 from hub.common.errors import ConfigError
@@ -318,3 +321,105 @@ def test_a_decision_for_a_record_that_was_merged_meanwhile_means_its_winner(
     merges.merge(loser=one, winner=other, reason="One firm.", by=ada)
     work()
     assert known_as(firm.erp, "E-1") == "A-2"
+
+
+def test_what_is_held_for_another_reason_is_no_duplicate_any_more(firm: Firm, found: Duplicate) -> None:
+    memory.system("erp").sources["debtors"] = [row("E-1", name=None)]
+    services.run_here(sync=firm.erp)
+    found.refresh_from_db()
+    assert (found.status, HeldRecord.objects.get().state) == ("gone", HeldState.QUARANTINED)
+
+
+# Whatever happens ------------------------------------------------------------------------------------------
+NAMES = ("Northgate Logistics", "Northgate Logistic", "Beta Holding", "Beta Holdings GmbH", "Gamma")
+TAX = ("", "DE123456789", "DE987654321")
+number = count(1)
+steps = st.one_of(
+    st.tuples(
+        st.sampled_from(["crm", "erp"]),
+        st.dictionaries(st.integers(0, 3), st.tuples(st.sampled_from(NAMES), st.sampled_from(TAX)), min_size=1),
+    ),
+    st.tuples(st.just("decide"), st.sampled_from(["link", "merge", "new"])),
+    st.tuples(st.just("discard"), st.none()),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(steps, min_size=2, max_size=8))
+def test_a_shown_record_is_either_in_the_hub_or_held_and_never_both(firm: Firm, story: list[Any]) -> None:
+    base = next(number)
+    if base == 1:
+        firm.by_tax()
+        firm.by_name()
+    shown: dict[str, set[str]] = {"crm": set(), "erp": set()}
+    for act, what in story:
+        found = Duplicate.objects.filter(status="open").order_by("pk").first()
+        if act == "decide" and found is not None:
+            duplicates.decide(duplicate=found, decision=what, reason="Said.", by=None)
+            work()
+        elif act == "discard" and found is not None:
+            held = HeldRecord.objects.get(sync=found.sync, external_id=found.external_id)
+            trouble.discard_held(held=held, reason="Said.", by=None)
+            shown[found.sync.slug.removesuffix("-in")].discard(found.external_id)
+        elif act in shown:
+            rows = [row(f"{act}-{base}-{n}", name=f"{name} {base}", tax_id=tax) for n, (name, tax) in what.items()]
+            firm.show(getattr(firm, act), *rows)
+            work()
+            shown[act] |= {one["id"] for one in rows}
+        for system, ids in shown.items():
+            assert_either_or(getattr(firm, system), ids)
+
+
+def assert_either_or(sync: Sync, shown: set[str]) -> None:
+    known = set(
+        Crosswalk.objects.filter(stream=sync.stream, external_id__in=shown).values_list("external_id", flat=True)
+    )
+    held = set(HeldRecord.objects.filter(sync=sync).values_list("external_id", flat=True))
+    assert known & held == set()
+    assert known | (held & shown) == shown
+    assert held == set(Duplicate.objects.filter(sync=sync, status="open").values_list("external_id", flat=True))
+
+
+def everything() -> dict[str, Any]:
+    """What a merge touches, as it stands."""
+    return {
+        "ids": sorted(Crosswalk.objects.values_list("stream_id", "external_id", "record_id", "merge_id")),
+        "records": sorted(
+            (one.key, str(one.body), str(one.deleted_at), one.provenance_id) for one in CanonicalRecord.objects.all()
+        ),
+        "target": {key: dict(value) for key, value in memory.system("bi").targets.get("customers", {}).items()},
+    }
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    st.lists(st.sampled_from(range(4)), min_size=2, max_size=2, unique=True),
+    st.dictionaries(st.integers(0, 3), st.integers(0, 3), max_size=4),
+)
+def test_a_merge_that_is_undone_leaves_everything_as_it_was(
+    firm: Firm, target: Sync, pair: list[int], parents: dict[int, int]
+) -> None:
+    base = next(number)
+    keys = [f"M-{base}-{n}" for n in range(4)]
+    rows = [row(key, name=f"Name {key}", phone=f"030 {n}") for n, key in enumerate(keys)]
+    for n, parent in parents.items():
+        if n != parent:
+            rows[n]["parent"] = keys[parent]
+    firm.show(firm.crm, *rows)
+    work()
+    before = everything()
+    loser, winner = (CanonicalRecord.objects.get(key=keys[n]) for n in pair)
+    merge = merges.merge(loser=loser, winner=winner, reason="One.", by=None)
+    work()
+    assert everything() != before
+    merges.undo(merge=merge, reason="Two.", by=None)
+    work()
+    assert everything() == before
+
+
+@pytest.fixture
+def target(firm: Firm) -> Sync:
+    memory.system("bi").removals = frozenset({"deactivate"})
+    stream = build.stream(build.connection("bi"), "customers")
+    rules = [{"target": name, "source": name} for name in ("code", "name", "parent")]
+    return build.sync("bi-out", "out", stream, firm.entity, rules)

@@ -1,13 +1,16 @@
-"""Rows of possible duplicates, written in the transaction of a page."""
+"""Rows of possible duplicates, written in the transaction of a page.
+
+They end with the held record, whoever takes it away: a trigger of the database (migration 0016) sees to that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from hub.records.copying import texts, without_nul
+from hub.records.copying import without_nul
 from hub.sync.duplicates.comparing import Candidate, Sorted
 from hub.sync.models import Run
 from hub.sync.plan import SyncPlan
@@ -44,12 +47,3 @@ def _row(plan: SyncPlan, run: Run, external_id: str, item: Item, candidates: Seq
         item.body.get(markers.currency) if markers.currency else None,
         run.pk,
     ]
-
-
-def settle(cursor: Any, sync_id: int, external_ids: Collection[str]) -> None:
-    """These records are not held any more: a decision was carried out, or nothing looks like them now."""
-    cursor.execute(
-        "update sync_duplicate set status = case status when 'decided' then 'done' else 'gone' end"
-        " where sync_id = %s and external_id = any(%s::text[]) and status in ('open', 'decided')",
-        [sync_id, texts(external_ids)],
-    )

@@ -85,9 +85,3 @@ def _tell(duplicate: Duplicate, by: Any) -> None:
             domain=entity.domain,
         )
     )
-
-
-def drop(sync_id: int, external_id: str) -> None:
-    """The held record was discarded: nobody has to decide about it any more."""
-    rows = Duplicate.objects.filter(sync_id=sync_id, external_id=external_id, status__in=Duplicate.PENDING)
-    rows.update(status=Status.GONE)

@@ -6,6 +6,29 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+# Many acts take a held record away: it passes, is discarded, breaks the contract, is gone at its source. The possible
+# duplicate ends with it in any case, so that nobody decides about what is not held.
+SETTLE = """
+create function duplicate_is_settled() returns trigger language plpgsql as $$
+begin
+  update sync_duplicate d set status = case when d.status = 'decided' and exists (
+      select from records_crosswalk x join mappings_mapping m on m.stream_id = x.stream_id join sync_sync s on s.mapping_id = m.id
+      where s.id = old.sync_id and x.external_id = old.external_id) then 'done' else 'gone' end
+  where d.sync_id = old.sync_id and d.external_id = old.external_id and d.status in ('open', 'decided')
+    and (tg_op = 'DELETE' or d.status = 'open');
+  return null;
+end $$;
+create trigger held_duplicate_is_gone after delete on sync_heldrecord for each row execute function duplicate_is_settled();
+create trigger held_for_another_reason after update of error_code on sync_heldrecord for each row
+  when (old.error_code = 'POSSIBLE_DUPLICATE' and new.error_code <> old.error_code) execute function duplicate_is_settled();
+"""
+OPEN = """
+drop trigger held_duplicate_is_gone on sync_heldrecord;
+drop trigger held_for_another_reason on sync_heldrecord;
+drop function duplicate_is_settled();
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -75,4 +98,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ['open', 'decided'])), fields=('sync', 'external_id'), name='duplicate_held_once')],
             },
         ),
+        migrations.RunSQL(SETTLE, OPEN),
     ]

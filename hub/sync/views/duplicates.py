@@ -68,9 +68,24 @@ def duplicate_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         "has_rules": syncs.syncs_for(me(request), "ledger.view")
         .filter(mapping__entity__match_rules__is_active=True)
         .exists(),
+        "tabs": _tabs(request, bar.get("state") or "open"),
         "is_by_age": order == SORTS["age"],
     }
     return render(request, "sync/duplicate_list.html", context)
+
+
+def _tabs(request: HttpRequest, current: str) -> list[tuple[str, str, bool, int | None]]:
+    """For components/tabs.html; only what is open is worth a count."""
+    url, number = reverse("sync:duplicate_list"), queries.open_for(me(request)).count()
+    return [
+        (
+            word,
+            url if state == "open" else f"{url}?state={state}",
+            state == current,
+            number if state == "open" else None,
+        )
+        for state, word in STATES
+    ]
 
 
 def _bar(request: HttpRequest) -> FilterBar:
@@ -79,7 +94,7 @@ def _bar(request: HttpRequest) -> FilterBar:
     return FilterBar(
         request,
         keys={"entity": "Entity", "sync": "Sync", "state": "State", "run": "Run"},
-        selects=[Select("sync", "Sync", names), Select("state", "State", STATES)],
+        selects=[Select("sync", "Sync", names)],
         hint="A key or an external id",
     )
 
