@@ -220,6 +220,7 @@ class TestIdentities:
         assert [(one["system"], one["external_id"], one["url"]) for one in found["known_as"]] == [
             ("crm", "id-A-1", ""),
             ("erp", "id-E-1", "https://erp.example.com/debtors/id-E-1"),
+            ("bi", "ref-A-1", ""),
         ]
         assert client_of(ada).get("/api/v1/identities/").status_code == 400
 

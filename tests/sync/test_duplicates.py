@@ -13,6 +13,7 @@ from governance.models import AuditEntry, MatchRule
 from hub.common.errors import ConfigError
 from hub.records.models import CanonicalRecord, Crosswalk
 from hub.sync import engine, services, trouble
+from hub.sync.dry_run import dry_run
 from hub.sync.duplicates import services as duplicates
 from hub.sync.models import Duplicate, HeldRecord, LinkedKey, MatchBlock, MatchIndex, Merge, Run, Sync, Transaction
 from hub.sync.removals import merges
@@ -423,3 +424,15 @@ def target(firm: Firm) -> Sync:
     stream = build.stream(build.connection("bi"), "customers")
     rules = [{"target": name, "source": name} for name in ("code", "name", "parent")]
     return build.sync("bi-out", "out", stream, firm.entity, rules)
+
+
+# Tried dry -------------------------------------------------------------------------------------------------
+def test_a_dry_run_says_what_would_be_linked_and_what_held(firm: Firm) -> None:
+    firm.by_tax()
+    firm.by_name()
+    firm.show(firm.erp)
+    shown = [row("E-1", tax_id="DE123456789"), row("E-2", name="Northgate Logistic"), row("E-3", name="Gamma")]
+    memory.system("erp").sources["debtors"] = shown
+    found = {one.key: (one.would, one.twin) for one in dry_run(firm.erp, sample=10).rows}
+    assert found == {"E-1": ("update", ""), "E-2": ("would_duplicate", "A-1"), "E-3": ("create", "")}
+    assert keys() == ["A-1", "A-2"]

@@ -41,7 +41,7 @@ def ensure(run: Run, plan: SyncPlan) -> None:
 def open_page(cursor: Any, plan: SyncPlan) -> None:
     """In the transaction of a page: lock the entity, and go by the rules by which its blocks are made."""
     lock(cursor, plan.entity.pk)
-    if _state(cursor, plan.entity.pk) == (matching.digest(plan.matching), None):
+    if are_complete(cursor, plan):
         return
     plan.matching = active_rules(plan.entity.pk)
     while plan.matching and not _make_some(cursor, plan.entity.pk, plan.matching):
@@ -65,6 +65,11 @@ def note(
 
 def forget(cursor: Any, record_ids: Collection[int]) -> None:
     cursor.execute("delete from sync_matchblock where record_id = any(%s::bigint[])", [ids(record_ids)])
+
+
+def are_complete(cursor: Any, plan: SyncPlan) -> bool:
+    """Whether every record of the entity stands in the blocks of these rules."""
+    return _state(cursor, plan.entity.pk) == (matching.digest(plan.matching), None)
 
 
 # Making them -----------------------------------------------------------------------------------------------

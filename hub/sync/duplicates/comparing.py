@@ -153,14 +153,18 @@ def _follow(plan: SyncPlan, page: Prepared, keys: Mapping[str, str]) -> None:
 
 
 def _problem(item: Item, candidates: Sequence[Candidate]) -> Problem:
+    record = without_nul(item.record) if has_nul(item.record) else item.record
+    return Problem(item.position, record, item.external_id, possible(candidates), key=item.key)
+
+
+def possible(candidates: Sequence[Candidate]) -> PossibleDuplicate:
+    """Why a record is held, with the best candidate named."""
     best = candidates[0]
     more = f" {len(candidates) - 1} more look like it." if len(candidates) > 1 else ""
-    error = PossibleDuplicate(
+    return PossibleDuplicate(
         f"It may be {best.key}, which another system has: {best.score} of 100 by the rule {best.rule.name!r}.{more}",
         fix="Say on the page of possible duplicates whether it is.",
     )
-    record = without_nul(item.record) if has_nul(item.record) else item.record
-    return Problem(item.position, record, item.external_id, error, key=item.key)
 
 
 # What people said ------------------------------------------------------------------------------------------
