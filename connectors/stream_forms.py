@@ -10,7 +10,7 @@ import orjson
 from django import forms
 from django.core.exceptions import ValidationError
 
-from connectors import queries
+from connectors import queries, record_urls
 from connectors.form_fields import SuggestInput
 from connectors.forms import check_slug
 from connectors.models import Stream
@@ -51,6 +51,14 @@ class StreamForm(forms.Form):
         help_text="Records asked for at a time.",
     )
 
+    record_url = forms.CharField(
+        label="Address of a record",
+        max_length=500,
+        required=False,
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Where people look at one in the system: https://crm.example.com/accounts/{id}.",
+    )
+
     def __init__(self, data: Any = None, *, info: StreamInfo, stream: Stream, **kwargs: Any) -> None:
         self.info, self.stream = info, stream
         self.names = [field.path for field in info.fields]
@@ -71,6 +79,7 @@ class StreamForm(forms.Form):
             "key_fields": ", ".join(key),
             "cursor_field": cursor,
             "page_size": kept.page_size or None,
+            "record_url": kept.options.get(record_urls.OPTION, ""),
             "slug": "" if kept.pk else queries.stream_slug(kept),
         }
 
@@ -93,6 +102,20 @@ class StreamForm(forms.Form):
 
     def clean_page_size(self) -> int:
         return self.cleaned_data["page_size"] or 0
+
+    def clean_record_url(self) -> str:
+        found: str = self.cleaned_data["record_url"].strip()
+        if found and (sentence := record_urls.problem(found)):
+            raise ValidationError(sentence)
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        """The address is one of the stream's options; the others stay."""
+        cleaned = super().clean() or {}
+        if (found := cleaned.pop("record_url", None)) is not None:
+            others = {name: value for name, value in self.stream.options.items() if name != record_urls.OPTION}
+            cleaned["options"] = {**others, record_urls.OPTION: found} if found else others
+        return cleaned
 
     def _check_known(self, name: str) -> None:
         if self.names and name not in self.names:

@@ -1,4 +1,4 @@
-"""Entity and Contract as configuration documents. A contract's document carries the schema of its active version."""
+"""Entity, Contract and MatchRule as configuration documents. A contract's document carries the schema of its active version."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from governance import services
 from governance.billing.kind import billing_rule_kind
 from governance.calendars.kind import calendar_kind
 from governance.models import Contract, Entity
+from governance.match_rules import services as match_rules
+from governance.matching import rules
+from governance.models import Contract, Entity, MatchRule
 from governance.schemas import schema_problems
 from governance.service_levels.kind import service_level_kind
 from hub.accounts.models import Domain
 from hub.common import registry
+from hub.common.errors import ConfigError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
 
@@ -36,6 +40,18 @@ class ContractKind(ModelKind):
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
         return [("Entity", s) for s in Entity.objects.filter(contract__slug=slug).values_list("slug", flat=True)]
+
+
+class MatchRuleKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        """What the rule says by itself; whether the contract has its fields is seen when it is applied."""
+        given = document.get("fields")
+        named = [one.get("field") for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        return [Problem(path, text) for path, text in rules.problems(given, [str(name) for name in named if name])]
+
+    def before_save(self, found: MatchRule, document: Document) -> None:
+        for path, sentence in match_rules.problems(found):
+            raise ConfigError(sentence, where=path, code="MATCH_RULE")
 
 
 def register() -> None:
@@ -69,3 +85,16 @@ def register() -> None:
     registry.register(calendar_kind())
     registry.register(service_level_kind())
     registry.register(billing_rule_kind())
+    registry.register(
+        MatchRuleKind(
+            name="MatchRule",
+            model=MatchRule,
+            after=["Contract"],
+            fields=[
+                Ref("entity", lambda: Entity, "Entity", required=True),
+                Attr("name", required=True),
+                Attr("fields", required=True),
+                *(Attr(name) for name in ("position", "outcome", "is_active")),
+            ],
+        )
+    )

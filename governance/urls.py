@@ -6,6 +6,7 @@ from governance import editing, views
 from governance.audit import views as audit
 from governance.billing import views as billing
 from governance.calendars import views as calendars
+from governance.match_rules import views as match_rules
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -35,6 +36,9 @@ urlpatterns = [
     path("billing-rules/new/", billing.billing_rule_new, name="billing_rule_new"),
     path("billing-rules/<slug:slug>/", billing.billing_rule, name="billing_rule"),
     path("billing-rules/<slug:slug>/edit/", billing.billing_rule_edit, name="billing_rule_edit"),
+    *list_urls("match-rules/", match_rules.match_rule_list, "match_rule_list"),
+    path("match-rules/new/", match_rules.match_rule_new, name="match_rule_new"),
+    path("match-rules/<slug:slug>/", match_rules.match_rule_edit, name="match_rule_edit"),
 ]
 
 nav.register(
@@ -53,4 +57,5 @@ nav.register(
 )
 nav.register(
     Entry("Build", "Billing rules", "governance:billing_rule_list", icon="receipt", permission="billing.view", order=45)
+    Entry("Build", "Match rules", "governance:match_rule_list", icon="equal", permission="contracts.view", order=35)
 )

@@ -7,12 +7,14 @@ from governance.api import audit, views
 from governance.api import views
 from governance.api.billing import BillingRuleViewSet
 from governance.api.calendars import BusinessCalendarViewSet
+from governance.api import match_rules, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
 router.register("contracts", views.ContractViewSet, "contract")
 router.register("calendars", BusinessCalendarViewSet, "calendar")
 router.register("billing-rules", BillingRuleViewSet, "billing-rule")
+router.register("match-rules", match_rules.MatchRuleViewSet, "match_rule")
 
 urlpatterns = [
     path("", include(router.urls)),

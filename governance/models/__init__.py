@@ -19,3 +19,6 @@ __all__ = [
     "Entity",
     "ServiceLevel",
 ]
+from governance.models.match_rule import MatchRule
+
+__all__ = ["AuditEntry", "AuditHead", "AuditPending", "AuditSeal", "Contract", "ContractVersion", "Entity", "MatchRule"]

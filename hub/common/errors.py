@@ -77,6 +77,12 @@ class MissingReference(RecordError):
         self.entity, self.key, self.stream_id = entity, key, stream_id
 
 
+class PossibleDuplicate(RecordError):
+    """The record is held: it looks like one that the hub has from another system, and a person says whether it is."""
+
+    code = "POSSIBLE_DUPLICATE"
+
+
 class UnknownOutcome(HubError):
     """The write may or may not have happened: probe the target before anything is sent again."""
 

@@ -11,6 +11,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.urls import reverse
 
+from connectors import record_urls
+
 
 class ProvenanceProfile(models.Model):
     """Which system supplied each field, interned: {"field": system id}. A handful of rows for millions of records."""
@@ -85,6 +87,11 @@ class Crosswalk(models.Model):
         indexes = [
             models.Index(fields=["merge_id"], condition=models.Q(merge_id__isnull=False), name="crosswalk_merged"),
         ]
+
+    @property
+    def url(self) -> str:
+        """Where the record is looked at in its system; empty where the stream declares no address."""
+        return record_urls.url_of(self.stream, self.external_id)
 
 
 class Reveal(models.Model):

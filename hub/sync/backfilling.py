@@ -20,6 +20,7 @@ from connectors.services import open_connection
 from governance.models import Entity
 from hub.common.records import Page, Record
 from hub.records.copying import ids, texts
+from hub.sync.duplicates import blocks
 from hub.sync.feeds import Fed
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Backfill, HeldRecord
@@ -77,6 +78,7 @@ class BackfillRun(InboundRun):
         self.entity_ids = dict(Entity.objects.values_list("slug", "pk"))
         self.plan.is_first_load = False
         self.plan.may_hold = HeldRecord.objects.filter(sync=self.plan.sync).exists()
+        blocks.ensure(self.run, self.plan)
         if self.run.is_complete:
             return True
         with open_connection(self.plan.connection) as connector:

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import connection
 
+from governance.matching.definition import NAMES
 from governance.schemas import Markers
 from hub.sync.ledger_search import bounded
 
-NAMES = ("name", "legal_name", "display_name", "full_name", "title", "email")
 # One scan over the entity; a dry run that takes longer than this says that it did not look.
 SECONDS = 8
 _KEY_NOISE = re.compile(r"\s+")

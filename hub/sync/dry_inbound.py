@@ -8,11 +8,13 @@ from typing import Any
 
 from connectors.services import open_connection
 from governance.arbitration import decide
+from hub.common.db import plain_cursor
 from hub.common.errors import HubError, RecordError
 from hub.common.records import BadRecord, Page, Record
 from hub.records.models import CanonicalRecord
 from hub.sync import doubles
 from hub.sync.dry_result import DryRun, Row, refusal
+from hub.sync.duplicates import blocks, comparing
 from hub.sync.models import SyncState
 from hub.sync.payloads import FieldChange
 from hub.sync.plan import SyncPlan
@@ -137,9 +139,9 @@ def _change(plan: SyncPlan, item: Item, body: Record) -> Row:
 
 def _new(plan: SyncPlan, items: Sequence[Item], result: DryRun) -> list[Row]:
     """New records; one that says the same key as another of the sample would change that one."""
+    rows, items = _recognised(plan, items, result)
     twins = _doubles(plan, items, result)
     made: dict[str, Record] = {}
-    rows = []
     for item in items:
         if item.key in made:
             rows.append(_change(plan, item, made[item.key]))
@@ -147,6 +149,32 @@ def _new(plan: SyncPlan, items: Sequence[Item], result: DryRun) -> list[Row]:
         made[item.key] = item.body
         rows.append(_creation(plan, item, twins))
     return rows
+
+
+def _recognised(plan: SyncPlan, items: Sequence[Item], result: DryRun) -> tuple[list[Row], list[Item]]:
+    """Rows of those that the match rules would link or hold, and the items that would pass."""
+    if not plan.matching or not items:
+        return [], list(items)
+    rows: list[Row] = []
+    passing: list[Item] = []
+    taken: set[int] = set()
+    with plain_cursor() as cursor:
+        if not blocks.are_complete(cursor, plan):
+            result.notes.append("The match rules are not tried: the next run puts the records into their blocks first.")
+            return [], list(items)
+        for item, candidates in comparing.candidates_of(cursor, plan, items):
+            chosen = comparing.link_of(candidates, taken)
+            if chosen is not None:
+                taken.add(chosen.record_id)
+                sentence = f"It is linked to {chosen.key} by the match rule {chosen.rule.name!r}."
+                rows.append(Row("update", item.key, item.external_id, _label(plan, item.body), sentence))
+            elif candidates:
+                error, best = comparing.possible(candidates), candidates[0]
+                label = _label(plan, item.body)
+                rows.append(Row("would_duplicate", item.key, item.external_id, label, f"Held. {error.what}", best.key))
+            else:
+                passing.append(item)
+    return rows, passing
 
 
 def _creation(plan: SyncPlan, item: Item, twins: doubles.Doubles) -> Row:

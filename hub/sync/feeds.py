@@ -20,6 +20,7 @@ class Fed:
     records: Sequence[Record]
     settle: Callable[[Any, int], None]
     gone: Sequence[Record] = ()  # told as deleted at the source
+    is_decided: bool = False  # people have said of each of them whether it is new
 
 
 # Called with the plan of the sync; None when nothing waits.

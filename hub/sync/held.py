@@ -7,13 +7,15 @@ from typing import Any
 
 import orjson
 
-from hub.common.errors import HubError, MissingReference, RecordError
+from hub.common.errors import HubError, MissingReference, PossibleDuplicate, RecordError
 from hub.records.copying import json_bytes, texts, without_nul
 from hub.sync.prepare import Problem
 from hub.sync.states import HeldState, Outcome
 
 
 def outcome_of(error: HubError) -> Outcome:
+    if isinstance(error, PossibleDuplicate):
+        return Outcome.HELD
     return Outcome.WAITING if isinstance(error, MissingReference) else Outcome.QUARANTINED
 
 
@@ -42,7 +44,7 @@ def hold(
             [
                 sync_id,
                 problem.external_id,
-                int(HeldState.WAITING if missing else HeldState.QUARANTINED),
+                int(HeldState[outcome_of(error).name]),
                 error.code,
                 str(error),
                 error.field if isinstance(error, RecordError) else "",

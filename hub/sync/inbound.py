@@ -20,14 +20,15 @@ from hub.common.errors import HubError
 from hub.common.records import Page
 from hub.records.queries import is_blank
 from hub.sync import feeds, gate, held
+from hub.sync.duplicates import blocks
 from hub.sync.feeds import Fed
 from hub.sync.fetch import ahead
 from hub.sync.models import HeldRecord, Run, SyncState
-from hub.sync.page import PageTransaction
+from hub.sync.page import PageTransaction, Stored
 from hub.sync.plan import SyncPlan
 from hub.sync.poison_in import Isolation
 from hub.sync.prepare import Prepared, prepare
-from hub.sync.removals import removal
+from hub.sync.removals import aliases, removal
 from hub.sync.removals.crawls import Notes
 from hub.sync.replays.pins import Plans
 
@@ -62,6 +63,7 @@ class InboundRun:
         self.entity_ids = dict(Entity.objects.values_list("slug", "pk"))
         self.plan.is_first_load = self.run.page_no == 0 and is_blank(self.plan.stream_id, self.plan.entity.pk)
         self.plan.may_hold = HeldRecord.objects.filter(sync=self.plan.sync).exists()
+        blocks.ensure(self.run, self.plan)
         self._retry_released()
         if not self._take_fed(deadline):
             return False
@@ -142,6 +144,7 @@ class InboundRun:
         for attempt in range(1, STORE_ATTEMPTS + 1):
             started = time.perf_counter()
             prepared = prepare(self.plan, page.records, page.bad, fed.gone if fed else ())
+            prepared.is_decided = fed is not None and fed.is_decided
             self.timings["prepare"] += time.perf_counter() - started
             try:
                 self._store(prepared, page, is_last, fed)
@@ -166,9 +169,18 @@ class InboundRun:
                 noted.keep()
         self.run.page_no, self.run.resume, self.run.cursor_to = self.run.page_no + 1, page.resume, cursor_to
         self.notes = noted
+        self._learn(stored)
         self.delivering |= stored.delivering
         self.releasing |= stored.releasing
         self.timings["store"] += time.perf_counter() - started
+
+    def _learn(self, stored: Stored) -> None:
+        """What later pages of the run have to know of this one."""
+        if stored.has_linked_keys:
+            self.plan.linked_entities.add(self.plan.entity.pk)
+        if stored.merged:
+            self.plan.merged_ids |= stored.merged
+            self.plan.aliases = {**self.plan.aliases, **aliases.of({self.plan.entity.pk})}
 
     def _keep_cursor(self) -> None:
         """The crawl is complete: the next one begins where this one ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from governance.matching import definition as matching
 from governance.models import Entity
 from hub.common import registry
 from hub.common.errors import ConfigError
@@ -9,7 +10,6 @@ from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
 from hub.sync import scheduling
 from hub.sync.adopt import definitions
-from hub.sync.adopt import rules as matching
 from hub.sync.models import MatchDefinition, Schedule, Sync
 from hub.sync.removals import policy
 from mappings.models import Mapping

@@ -17,6 +17,9 @@ from hub.common.records import Record
 from hub.records.copying import ids
 from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
 from hub.sync import held, ledger, outbox, runs
+from hub.sync.duplicates import blocks, comparing, keeping
+from hub.sync.duplicates import keys as linked_keys
+from hub.sync.duplicates.comparing import Sorted
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.plan import SyncPlan
@@ -31,6 +34,8 @@ class Stored:
 
     delivering: set[int] = field(default_factory=set)  # outbound syncs with new work
     releasing: set[int] = field(default_factory=set)  # inbound syncs whose waiting records were released
+    has_linked_keys: bool = False  # records of the entity have keys beside their own from now on
+    merged: set[str] = field(default_factory=set)  # external ids that lead to another record than their own from now on
 
 
 class PageTransaction:
@@ -42,6 +47,7 @@ class PageTransaction:
         self.unchanged: list[int] = list(page.unchanged_ids)
         self.made: dict[str, int] = {}
         self.beside: list[Entry] = []  # rows of records that were not read, but changed for those that were
+        self.sorted = Sorted()
         self.idle = 0  # told as gone, which changed nothing
         self.result = Stored()
         self.started = time.perf_counter()
@@ -61,16 +67,45 @@ class PageTransaction:
             status=Batch.Status.DONE,
         )
         self.records = RecordStore(self.plan.entity.pk, self.plan.contract.markers, self.cursor, self.now)
+        self._compare()
         first, later = _waves(self.page)
         self._create(first)
         for wave in later:
             self._change(wave)
         self._problems()
+        self._carry_out()
         self._remove()
         self._merge()
         self._passed()
         self._account()
         return self.result
+
+    # Possible duplicates ----------------------------------------------------------------------------------
+    def _compare(self) -> None:
+        """New records that another system has shown are linked or held; a first load that people approved is decided."""
+        if self.plan.matching and (self.page.new or self.page.known):
+            blocks.open_page(self.cursor, self.plan)
+            if not self.page.is_decided:
+                self.sorted = comparing.sort(self.cursor, self.plan, self.page)
+
+    def _carry_out(self) -> None:
+        """Records that people said are merged have been made by now, so that it can be undone."""
+        if self.sorted.items:
+            keeping.keep(self.cursor, self.plan, self.run, self.sorted)
+        for item in (*self.page.new, *self.page.known):
+            said = self.sorted.decided.get(item.external_id)
+            if said is None or said.decision != "merge":
+                continue
+            merge = said.merge(self.plan.entity, item.record_id or self.made[item.key])
+            entries, delivering = joining.carry_out(self.cursor, item, merge)
+            self.beside += entries
+            self.result.delivering |= delivering
+            self.result.merged.add(item.external_id)
+
+    def _note_blocks(self, writes: list[Write], *, are_new: bool) -> None:
+        if self.plan.matching and writes:
+            records = [(write.id, write.key, write.body) for write in writes]
+            blocks.note(self.cursor, self.plan.entity.pk, self.plan.matching, records, are_new=are_new)
 
     # New records -------------------------------------------------------------------------------------------
     def _create(self, items: list[Item]) -> None:
@@ -85,6 +120,7 @@ class PageTransaction:
             writes.append(Write(record_id, item.key, 1, item.body, profile, item.json))
             self.entries.append(self._entry(item, Outcome.CREATED, number, version=1, body=item.body))
         self.records.insert(writes)
+        self._note_blocks(writes, are_new=True)
         self.records.link(
             self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in items]
         )
@@ -110,7 +146,7 @@ class PageTransaction:
         rows: list[tuple[int, int, Record, int]] = []
         for item in items:
             current = locked[item.record_id or 0]
-            decision = decide(item.body, current.body, self.plan.modes)
+            decision = decide(self._as_kept(item, current), current.body, self.plan.modes)
             is_written = bool(decision.changed) or current.is_deleted  # what comes back lives again
             if not is_written and not item.is_linked and not decision.refused:
                 self.unchanged.append(current.id)
@@ -118,15 +154,39 @@ class PageTransaction:
             number, version = next(numbers), current.version + is_written
             if is_written:
                 profile = self._merged_provenance(current, decision.changed)
-                writes.append(Write(current.id, item.key, version, decision.body, profile))
+                writes.append(Write(current.id, current.key, version, decision.body, profile))
                 rows.append((current.id, version, decision.body, number))
             outcome = Outcome.UPDATED if is_written else Outcome.REFUSED if decision.refused else Outcome.UNCHANGED
             entry = self._entry(item, outcome, number, version=version, body=decision.body)
             entry.changed, entry.refused = decision.changed or None, decision.refused or None
+            entry.key = current.key
+            self._say_why(entry, item)
             self.entries.append(entry)
         self.records.update(writes)
+        self._note_blocks(writes, are_new=False)
         self._link_known(items)
         self.result.delivering |= outbox.enqueue_changed(self.cursor, self.plan.subscribers, rows)
+
+    def _as_kept(self, item: Item, current: Current) -> Record:
+        """What the record says; where its system has a key of its own for it, the hub's key stays."""
+        if item.key == current.key or not self._means(item, current):
+            return item.body
+        return item.body | {name: current.body.get(name) for name in self.plan.contract.markers.key}
+
+    def _means(self, item: Item, current: Current) -> bool:
+        if item.is_linked:
+            return True
+        if self.plan.entity.pk not in self.plan.linked_entities:
+            return False
+        return linked_keys.find(self.cursor, self.plan.entity.pk, [item.key]).get(item.key, (0, ""))[0] == current.id
+
+    def _say_why(self, entry: Entry, item: Item) -> None:
+        """A link that a rule or a person made stands in the ledger with its reason."""
+        if (candidate := self.sorted.linked.get(item.external_id)) is not None:
+            entry.error_code = "MATCHED"
+            entry.error_detail = f"Linked by the match rule {candidate.rule.name!r}, {candidate.score} of 100."
+        elif (said := self.sorted.decided.get(item.external_id)) is not None:
+            entry.error_code, entry.error_detail = "MATCHED", f"Linked by a person: {said.reason}"
 
     def _merged_provenance(self, current: Current, changed: tuple[str, ...]) -> int:
         return intern_profile({**profile_fields(current.provenance_id), **dict.fromkeys(changed, self.system_id)})
@@ -136,6 +196,10 @@ class PageTransaction:
         self.records.link(
             self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in linked]
         )
+        other_keys = {i.key: i.record_id or 0 for i in linked if i.external_id in self.sorted.names}
+        if other_keys:
+            linked_keys.link(self.cursor, self.plan.entity.pk, other_keys)
+            self.result.has_linked_keys = True
         if linked:
             taking.note_ours(self.cursor, self.plan, self.batch_id)
         self._release(linked)
@@ -239,16 +303,17 @@ def _waves(page: Prepared) -> tuple[list[Item], list[list[Item]]]:
     """(records to make, waves of records to change): one business object meets its several records one after the other."""
     first: list[Item] = []
     later: list[list[Item]] = []
-    seen: dict[str, int] = {}
+    seen: dict[str | int, int] = {}
     for item in (*page.new, *page.known):
-        level = seen.get(item.key, 0)
+        name = item.key if item.record_id is None else item.record_id
+        level = seen.get(name, 0)
         if level == 0 and item.record_id is None:
             first.append(item)
-            seen[item.key] = 1
+            seen[name] = 1
             continue
         item.is_linked = item.is_linked or item.record_id is None
         level = max(level, 1)
-        seen[item.key] = level + 1
+        seen[name] = level + 1
         if level > len(later):
             later.append([])
         later[level - 1].append(item)

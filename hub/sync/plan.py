@@ -10,10 +10,14 @@ from typing import Any
 from connectors.models import Connection, Stream
 from connectors.services import stream_spec
 from governance.contracts import ContractCheck, unknown_fields
+from governance.match_rules.queries import active_rules
+from governance.matching.rules import Rule
 from governance.models import Contract, ContractVersion, Entity
+from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
 from hub.common.times import business_today
+from hub.sync.duplicates import keys as linked_keys
 from hub.sync.models import Run, Sync
 from hub.sync.removals import aliases
 from hub.sync.removals.aliases import Aliases
@@ -76,6 +80,8 @@ class SyncPlan:
     mark: Mark = field(default_factory=Mark)  # how a record says that it is gone
     aliases: Aliases = field(default_factory=dict)  # keys of merged records
     merged_ids: frozenset[str] = frozenset()  # ids of the stream whose records are not taken in
+    matching: tuple[Rule, ...] = ()  # by which new records are recognised; none where the entity has no active rules
+    linked_entities: set[int] = field(default_factory=set)  # entities some of whose records have keys beside their own
     may_hold: bool = True  # whether any record of the sync is held, so that passing ones need to be looked up there
 
     @property
@@ -120,9 +126,16 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         rules=parsed,
         aliases=aliases.of({entity.pk, *(r.entity_id for r in references)}) if is_inbound else {},
         merged_ids=aliases.merged_ids(stream.pk) if is_inbound else frozenset(),
+        matching=active_rules(entity.pk) if is_inbound else (),
+        linked_entities=_linked_entities({entity.pk, *(r.entity_id for r in references)}) if is_inbound else set(),
         mark=Mark(sync.deleted_path, sync.deleted_values),
         echoing=_echoing(sync, parsed, contract) if sync.direction == "out" else frozenset(),
     )
+
+
+def _linked_entities(entity_ids: set[int]) -> set[int]:
+    with plain_cursor() as cursor:
+        return linked_keys.entities(cursor, entity_ids)
 
 
 def _paged(spec: StreamSpec, page_size: int) -> StreamSpec:

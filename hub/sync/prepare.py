@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.common.db import plain_cursor
 from hub.common.errors import HubError, MissingReference, RecordError
 from hub.common.records import BadRecord, Record, joined_key
 from hub.records.copying import ESCAPED_NUL, has_nul, json_bytes, without_nul
 from hub.records.queries import crosswalk_of, existing_keys, ids_by_key, keys_by_external_id
+from hub.sync.duplicates import keys as linked_keys
 from hub.sync.plan import Reference, SyncPlan
 
 # How a record that could not be read is kept: {"raw": the beginning of its text}.
@@ -62,6 +64,7 @@ class Prepared:
     problems: list[Problem] = field(default_factory=list)
     gone: list[Item] = field(default_factory=list)  # told by the source that they are
     merging: list[tuple[Item, str]] = field(default_factory=list)  # with the id of the record they were merged into
+    is_decided: bool = False  # people have said of each new record that it is new
     merged: int = 0  # shown still, although they were merged into another one
 
 
@@ -82,7 +85,7 @@ def prepare(
     todo = _skip_unchanged(plan, items, page)
     mapped = _map(plan, _keep_contract(plan, todo, page), page)
     complete = _resolve(plan, mapped, page)
-    _place(plan, _keep_families(plan, _check(plan, complete, page), page), page)
+    _place(plan, keep_families(plan, _check(plan, complete, page), page), page)
     return page
 
 
@@ -255,7 +258,16 @@ def _lookup(plan: SyncPlan, reference: Reference, values: set[str]) -> dict[str,
     seen = plan.known_keys.setdefault(reference.entity_id, set())
     if unseen := values - seen:
         seen |= existing_keys(reference.entity_id, unseen)
-    return {value: value for value in values if value in seen}
+    found = {value: value for value in values if value in seen}
+    if reference.entity_id in plan.linked_entities and len(found) < len(values):
+        found |= {own: key for own, (_, key) in _linked(reference.entity_id, values - found.keys()).items()}
+    return found
+
+
+def _linked(entity_id: int, keys: set[str]) -> dict[str, tuple[int, str]]:
+    """A system's own key → (canonical id, canonical key)"""
+    with plain_cursor() as cursor:
+        return linked_keys.find(cursor, entity_id, keys)
 
 
 def _own_keys(plan: SyncPlan, reference: Reference, items: list[Item]) -> dict[str, str]:
@@ -275,7 +287,7 @@ def _own_keys(plan: SyncPlan, reference: Reference, items: list[Item]) -> dict[s
     return keys
 
 
-def _keep_families(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
+def keep_families(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
     """A record whose parent came in the same page and may not pass waits for it."""
     streams = {r.target: r.stream_id for r in plan.references if r.entity_id == plan.entity.pk}
     targets = list(streams)
@@ -320,11 +332,15 @@ def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
 def _place(plan: SyncPlan, items: list[Item], page: Prepared) -> None:
     """Records that are new to this stream may still be known to the hub under their key."""
     losers = plan.aliases.get(plan.entity.pk, {})
-    if losers:
-        page.merged += sum(item.record_id is None and item.key in losers for item in items)
-        items = [item for item in items if item.record_id is not None or item.key not in losers]
     fresh = [item for item in items if item.record_id is None]
+    linked = _linked(plan.entity.pk, {item.key for item in fresh}) if plan.entity.pk in plan.linked_entities else {}
+    if losers:
+        lost = {item.key for item in fresh if linked.get(item.key, (0, item.key))[1] in losers}
+        page.merged += sum(item.key in lost for item in fresh)
+        items = [item for item in items if item.record_id is not None or item.key not in lost]
+        fresh = [item for item in items if item.record_id is None]
     known = ids_by_key(plan.entity.pk, [item.key for item in fresh]) if fresh and not plan.is_first_load else {}
+    known = {own: record_id for own, (record_id, _) in linked.items()} | known
     for item in items:
         if item.record_id is None:
             item.record_id = known.get(item.key)

@@ -12,6 +12,7 @@ from hub.sync import (
     search,  # noqa: F401 - registers its providers
     totals,
 )
+from hub.sync.duplicates.queries import open_for
 from hub.sync.keys import DeliveryConverter, HeldConverter
 from hub.sync.models import Run, Sync
 from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers its part of the first page
@@ -21,8 +22,10 @@ from hub.sync.views import (
     dead_letters,
     deliveries,
     dry_runs,
+    duplicates,
     editing,
     held,
+    identities,
     ledger,
     matching,
     merges,
@@ -115,6 +118,11 @@ urlpatterns = [
     path("replays/<int:pk>/cancel/", replays.replay_cancel, name="replay_cancel"),
     path("replays/<int:pk>/approve/", replays.replay_approve, name="replay_approve"),
     path("replays/<int:pk>/decline/", replays.replay_decline, name="replay_decline"),
+    *list_urls("duplicates/", duplicates.duplicate_list, "duplicate_list"),
+    path("duplicates/<int:pk>/", duplicates.duplicate_detail, name="duplicate_detail"),
+    path("duplicates/<int:pk>/decide/", duplicates.duplicate_decide, name="duplicate_decide"),
+    path("duplicates/<int:pk>/reveal/", duplicates.duplicate_reveal, name="duplicate_reveal"),
+    *list_urls("identities/", identities.identity_list, "identity_list"),
 ]
 
 
@@ -134,8 +142,27 @@ nav.register(
         badge=_in_trouble,
     )
 )
+
+
+def _possible_duplicates(user: object) -> Badge | None:
+    number = open_for(user).count()  # type: ignore[arg-type]
+    return Badge(number, hot=True) if number else None
+
+
+nav.register(
+    Entry(
+        "Work",
+        "Possible duplicates",
+        "sync:duplicate_list",
+        icon="git-compare",
+        permission="ledger.view",
+        order=25,
+        badge=_possible_duplicates,
+    )
+)
 nav.register(Entry("Watch", "Runs", "sync:run_list", icon="player-play", permission="syncs.view", order=20))
 nav.register(Entry("Watch", "Transactions", "sync:transaction_list", icon="list", permission="ledger.view", order=25))
+nav.register(Entry("Watch", "Find by id", "sync:identity_list", icon="search", permission="ledger.view", order=32))
 nav.register(Entry("Watch", "Merges", "sync:merge_list", icon="git-pull-request", permission="ledger.view", order=35))
 nav.register(
     Entry("Build", "First loads", "sync:adoption_list", icon="git-compare", permission="ledger.view", order=60)

@@ -143,7 +143,7 @@
     const field = $(`[data-key="${CSS.escape(event.key)}"]`);
     if (field) {
       event.preventDefault();
-      field.focus();
+      field.matches("[type=radio]") ? field.click() : field.focus();
     } else rowKey(event);
   });
 

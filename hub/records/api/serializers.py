@@ -59,11 +59,12 @@ class RecordSerializer(serializers.ModelSerializer[CanonicalRecord]):
 
 
 class LinkSerializer(serializers.Serializer[Any]):
-    """Where else a record is known."""
+    """Where else a record is known; `url` leads there where the stream declares an address."""
 
     system = serializers.SlugField(source="stream.connection.system.slug")
     stream = serializers.SlugField(source="stream.slug")
     external_id = serializers.CharField()
+    url = serializers.CharField()
 
 
 class RecordDetailSerializer(RecordSerializer):

@@ -83,7 +83,9 @@ def take(plan: SyncPlan) -> Fed | None:
     _know(plan.stream_id, rows)
     target_stream = adoption.target.stream.pk
     return Fed(
-        [row.record for row in rows], lambda cursor, run_id: _settle(cursor, plan.stream_id, target_stream, rows)
+        [row.record for row in rows],
+        lambda cursor, run_id: _settle(cursor, plan.stream_id, target_stream, rows),
+        is_decided=True,
     )
 
 

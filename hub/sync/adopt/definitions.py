@@ -6,12 +6,12 @@ from typing import Any
 
 from django.db import transaction
 
+from governance.matching import definition as matching
+from governance.matching.definition import Definition
 from governance.models import ContractVersion, Entity
 from governance.schemas import Schema, fields_of
 from hub.common import facts
 from hub.common.errors import ConfigError
-from hub.sync.adopt import rules
-from hub.sync.adopt.rules import MatchRules
 from hub.sync.models import MatchDefinition, Sync
 
 
@@ -21,10 +21,10 @@ def definition_of(sync: Sync) -> MatchDefinition | None:
     return own or MatchDefinition.objects.filter(entity=sync.entity, sync=None).first()
 
 
-def rules_of(sync: Sync, schema: Schema) -> MatchRules:
+def rules_of(sync: Sync, schema: Schema) -> Definition:
     """The rules of its definition; without one those that follow from the contract."""
     found = definition_of(sync)
-    return rules.load(found.data) if found else rules.default_rules(schema)
+    return matching.load(found.data) if found else matching.default_rules(schema)
 
 
 def schema_of(entity: Entity) -> Schema:
@@ -38,7 +38,7 @@ def problems(definition: MatchDefinition) -> list[tuple[str, str]]:
     if definition.sync is not None and definition.sync.entity.pk != definition.entity.pk:
         return [("sync", f"The sync {definition.sync.name!r} is not one of {definition.entity.name!r}.")]
     known = [field.name for field in fields_of(schema_of(definition.entity))]
-    return list(rules.problems(definition.data, known))
+    return list(matching.problems(definition.data, known))
 
 
 @transaction.atomic

@@ -8,19 +8,20 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.text import slugify
 
+from governance.matching import definition as matching
+from governance.matching.normal import FORMS
 from governance.models import Entity
 from governance.schemas import Field, fields_of
 from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
-from hub.sync.adopt import definitions, rules, services
-from hub.sync.adopt.normal import FORMS
+from hub.sync.adopt import definitions, services
 from hub.sync.models import MatchDefinition, Sync
 from hub.sync.queries import syncs_for
 
 COMPARE_WORDS = {"exact": "equal or not", "similar": "how alike"}
 FORM_WORDS = {
     "text": "words", "company": "firm's name", "key": "number or code", "tax_id": "tax number", "email": "e-mail",
-    "domain": "web domain",
+    "domain": "web domain", "phone": "telephone number",
 }  # fmt: skip
 EXTRA_ROWS, MAX_ROWS = 2, 20
 
@@ -144,12 +145,12 @@ class ComparisonForm(forms.Form):
     field = forms.ChoiceField(label="Field", required=False)
     compare = forms.ChoiceField(label="Compared", choices=list(COMPARE_WORDS.items()))
     form = forms.ChoiceField(label="As", choices=[(name, FORM_WORDS[name]) for name in FORMS])
-    weight = forms.IntegerField(label="Weight", min_value=1, max_value=rules.MAX_WEIGHT, initial=1)
+    weight = forms.IntegerField(label="Weight", min_value=1, max_value=matching.MAX_WEIGHT, initial=1)
     decides = forms.BooleanField(label="Decides alone", required=False)
 
     def __init__(self, *args: Any, contract: Sequence[Field], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = [("", "Choose a field"), (rules.KEY, "The whole key"), *((one.name, one.title) for one in contract)]
+        names = [("", "Choose a field"), (matching.KEY, "The whole key"), *((one.name, one.title) for one in contract)]
         self.fields["field"].choices = names  # type: ignore[attr-defined]
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from governance.matching import definition as matching
+from governance.matching.definition import Definition
+from governance.matching.pairing import Matched, match
+from governance.matching.scoring import sheet
 from hub.records.queries import crosswalk_of, ids_by_key
 from hub.sync import outbound
-from hub.sync.adopt import lease, rules
-from hub.sync.adopt.matching import Matched, match
-from hub.sync.adopt.rules import MatchRules
-from hub.sync.adopt.scoring import sheet
+from hub.sync.adopt import lease
 from hub.sync.adopt.staging import Side, Verdict
 from hub.sync.models import Adoption, StagedRecord
 from hub.sync.outbound import Parcel
@@ -45,7 +46,7 @@ def judge(adoption: Adoption) -> None:
 class _Judgement:
     def __init__(self, adoption: Adoption) -> None:
         self.adoption = adoption
-        self.rules: MatchRules = rules.load(adoption.rules)
+        self.rules: Definition = matching.load(adoption.rules)
         self.plan: SyncPlan = load_plan(adoption.target)
         self.source = self._load(Side.SOURCE)
         self.target = self._load(Side.TARGET)
@@ -179,7 +180,7 @@ class _Judgement:
                     row.verdict = Verdict.CONFLICT
 
 
-def compared(plan: SyncPlan, chosen: MatchRules, parcel: Parcel, there: Mapping[str, Any]) -> list[dict[str, Any]]:
+def compared(plan: SyncPlan, chosen: Definition, parcel: Parcel, there: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What would be sent and the target does not hold just so, with the side whose value wins."""
     return [
         {"field": one.field, "there": one.before, "here": one.after, "wins": _winner(plan, chosen, one.field, one)}
@@ -192,7 +193,7 @@ def is_conflict(difference: Mapping[str, Any]) -> bool:
     return difference["there"] not in EMPTY and difference["here"] not in EMPTY
 
 
-def _winner(plan: SyncPlan, chosen: MatchRules, path: str, change: Any) -> str:
+def _winner(plan: SyncPlan, chosen: Definition, path: str, change: Any) -> str:
     """The hub's value, unless it has none, the target owns the field, or the field is the key by which it knows it."""
     if change.before in EMPTY:
         return "hub"

@@ -10,10 +10,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from governance.matching import definition as matching
 from hub.common import facts
 from hub.common.errors import ConfigError
 from hub.sync import bell, configure
-from hub.sync.adopt import applying, definitions, judging, order, rules, work
+from hub.sync.adopt import applying, definitions, judging, order, work
 from hub.sync.adopt.staging import Side, Verdict
 from hub.sync.models import Adoption, StagedRecord, Sync
 from hub.sync.plan import load_plan
@@ -50,7 +51,7 @@ def start(*, target: Sync, source: Sync | None, by: Any) -> Adoption:
     chosen = definitions.rules_of(target, plan.contract_version.schema)
     streams = [sync.stream.pk for sync in (target, source) if sync is not None]
     adoption = Adoption.objects.create(
-        target=target, source=source, stream_ids=streams, rules=rules.dump(chosen), requested_by=by
+        target=target, source=source, stream_ids=streams, rules=matching.dump(chosen), requested_by=by
     )
     facts.publish("adoption_started", adoption=adoption, by=by)
     bell.ring_adoption(adoption.pk)
@@ -111,7 +112,7 @@ def _partner(row: StagedRecord, partner_id: int | None) -> StagedRecord:
 def _differences(row: StagedRecord, partner: StagedRecord) -> list[dict[str, Any]]:
     plan = load_plan(row.adoption.target)
     parcel = judging.packed(plan, [row])[row.pk]
-    return judging.compared(plan, rules.load(row.adoption.rules), parcel, partner.record)
+    return judging.compared(plan, matching.load(row.adoption.rules), parcel, partner.record)
 
 
 def undecided(adoption: Adoption) -> QuerySet[StagedRecord]:

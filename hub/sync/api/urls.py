@@ -5,6 +5,8 @@ from rest_framework.routers import SimpleRouter
 
 from hub.sync.api.adoptions import AdoptionViewSet
 from hub.sync.api.backfills import BackfillViewSet
+from hub.sync.api.duplicates import DuplicateViewSet
+from hub.sync.api.identities import IdentityList
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
 from hub.sync.api.merges import MergeViewSet
 from hub.sync.api.replays import DeadLetterViewSet, ReplayViewSet
@@ -23,5 +25,10 @@ router.register("deliveries", DeliveryViewSet)
 router.register("merges", MergeViewSet)
 router.register("dead-letters", DeadLetterViewSet)
 router.register("replays", ReplayViewSet)
+router.register("duplicates", DuplicateViewSet)
 
-urlpatterns = [*router.urls, path("standstill/", StandstillView.as_view(), name="standstill")]
+urlpatterns = [
+    *router.urls,
+    path("standstill/", StandstillView.as_view(), name="standstill"),
+    path("identities/", IdentityList.as_view(), name="identities"),
+]

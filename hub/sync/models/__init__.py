@@ -1,6 +1,7 @@
 from hub.sync.models.adopt import Adoption, MatchDefinition, StagedRecord
 from hub.sync.models.backfill import Backfill
 from hub.sync.models.config import Schedule, Standstill, Sync
+from hub.sync.models.duplicate import Duplicate, LinkedKey, MatchBlock, MatchIndex
 from hub.sync.models.ledger import Batch, Transaction
 from hub.sync.models.merge import Merge
 from hub.sync.models.poison import Suspect
@@ -15,8 +16,12 @@ __all__ = [
     "Crawl",
     "DeadLetter",
     "Delivery",
+    "Duplicate",
     "HeldRecord",
+    "LinkedKey",
+    "MatchBlock",
     "MatchDefinition",
+    "MatchIndex",
     "Merge",
     "RemovalSettings",
     "Replay",

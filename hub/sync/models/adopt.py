@@ -14,7 +14,7 @@ from hub.sync.models.config import Sync
 
 
 class MatchDefinition(models.Model):
-    """How records of an entity are matched, for all its syncs or for one; see hub.sync.adopt.rules for the fields."""
+    """How records of an entity are matched, for all its syncs or for one; see governance.matching.definition for the fields."""
 
     slug = models.SlugField(unique=True, max_length=80)
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="match_definitions")

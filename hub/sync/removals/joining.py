@@ -21,6 +21,11 @@ def join(cursor: Any, plan: SyncPlan, run_id: int, item: Item, winner: str) -> t
     pair = _pair(cursor, plan, item.external_id, winner)
     if pair is None:
         return [], set()
+    return carry_out(cursor, item, Merge(entity=plan.entity, loser=pair[0], winner=pair[1], run_id=run_id))
+
+
+def carry_out(cursor: Any, item: Item, merge: Merge) -> tuple[list[Entry], set[int]]:
+    """In the transaction of the page that holds `item`, the loser's record."""
     entries: list[Entry] = []
 
     def log(touched: Sequence[Touched]) -> list[int]:
@@ -28,7 +33,6 @@ def join(cursor: Any, plan: SyncPlan, run_id: int, item: Item, winner: str) -> t
         entries.extend(_entry(item, one, number) for one, number in zip(touched, numbers, strict=True))
         return numbers
 
-    merge = Merge(entity=plan.entity, loser=pair[0], winner=pair[1], run_id=run_id)
     return entries, merging.carry_out(cursor, merge, log)
 
 

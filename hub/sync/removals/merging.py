@@ -11,12 +11,14 @@ from typing import Any
 
 import orjson
 
+from governance.match_rules.queries import active_rules
 from governance.models import ContractVersion
 from governance.schemas import Markers, markers_of
 from hub.common.db import join_by_key
 from hub.records.copying import ids
 from hub.records.store import RecordStore, Write
 from hub.sync import outbox
+from hub.sync.duplicates import blocks
 from hub.sync.models import Merge, Sync
 from hub.sync.plan import subscriber_of
 from hub.sync.removals.taking import living_streams
@@ -119,6 +121,8 @@ def _refer_one(
     bodies = [(r, orjson.loads(r[3]) | {field: new}) for r in rows if only is None or (r[0], field) in only]
     now = cursor.execute("select now()::text").fetchone()[0]
     RecordStore(entity_id, markers, cursor, now).update([Write(r[0], r[1], r[2] + 1, body, r[4]) for r, body in bodies])
+    if rules := active_rules(entity_id) if bodies else ():
+        blocks.note(cursor, entity_id, rules, [(r[0], r[1], body) for r, body in bodies], are_new=False)
     return [Touched(r[0], entity_id, r[1], r[2] + 1, body, Outcome.UPDATED, field) for r, body in bodies]
 
 

@@ -24,7 +24,7 @@ from hub.common.lists import paginate
 from hub.common.permissions import requires
 from hub.sync import payloads, queries, totals, trouble
 from hub.sync.keys import HeldKey
-from hub.sync.models import HeldRecord, Sync
+from hub.sync.models import Duplicate, HeldRecord, Sync
 from hub.sync.states import HeldState
 from hub.sync.views.common import asked_of, find_held, may_in, me, tell
 from mappings.models import MappingVersion
@@ -131,6 +131,9 @@ def _detail(request: HttpRequest, held: HeldRecord, *, revealed: bool) -> dict[s
         "masked": frozenset() if revealed else masked,
         "revealed": revealed,
         "missing": totals.entity_name(held.missing_entity_id),
+        "duplicate": Duplicate.objects.filter(
+            sync=held.sync, external_id=held.external_id, status=Duplicate.Status.OPEN
+        ).first(),
         "why_not_tried": trouble.why_not_tried(held),
         "can_replay": may_in(request, "ledger.replay", held.sync),
         "can_reveal": may_in(request, "payloads.reveal", held.sync),

@@ -10,12 +10,13 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from governance.matching import definition as matching
 from governance.models import Entity
 from hub.common.exports import Column, export_response
 from hub.common.htmx import redirect_to
 from hub.common.lists import paginate
 from hub.common.permissions import requires
-from hub.sync.adopt import definitions, queries, rules
+from hub.sync.adopt import definitions, queries
 from hub.sync.adopt.forms import DefinitionForm, compared_of, contract_fields, rows_of
 from hub.sync.models import MatchDefinition
 from hub.sync.views.common import me
@@ -47,7 +48,7 @@ def definition_new(request: HttpRequest) -> HttpResponse:
     entity = Entity.objects.filter(slug=slug).first()
     definition = MatchDefinition()
     if entity is not None:
-        found = rules.dump(rules.default_rules(definitions.schema_of(entity)))
+        found = matching.dump(matching.default_rules(definitions.schema_of(entity)))
         definition = MatchDefinition(entity=entity, fields=found["fields"])
     return _page(request, definition, entity)
 

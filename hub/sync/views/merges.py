@@ -19,6 +19,7 @@ from hub.common.lists import paginate
 from hub.common.permissions import requires
 from hub.records.models import CanonicalRecord
 from hub.records.queries import find_record
+from hub.sync.duplicates import consequences
 from hub.sync.removals import merges
 from hub.sync.removals.queries import merges_for
 from hub.sync.views.common import me, tell
@@ -62,6 +63,7 @@ def merge_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "merge": found,
         "children": CanonicalRecord.objects.filter(pk__in=ids[:100]).select_related("entity").defer("body"),
         "number": len(ids),
+        "targets": consequences.of_undo(found) if found.in_force else [],
         "can_undo": found.in_force and me(request).has_hub_perm("ledger.replay", found.entity.domain_id),
     }
     return render(request, "sync/merge_detail.html", context)
@@ -98,7 +100,8 @@ def merge_new(request: HttpRequest, slug: str, record: int) -> HttpResponse:
         messages.success(request, f"{loser.key} is now {made.winner.key}.")
         return redirect_to(request, made.get_absolute_url())
     status = 422 if form.is_bound else 200
-    return render(request, "sync/merge_new.html", {"form": form, "record": loser}, status=status)
+    context = {"form": form, "record": loser, "targets": consequences.of_merge(loser)}
+    return render(request, "sync/merge_new.html", context, status=status)
 
 
 @requires("ledger.replay")

@@ -20,7 +20,7 @@ from hub.common.lists import paginate
 from hub.common.moments import SINCE_CHOICES, moment
 from hub.common.permissions import requires
 from hub.sync import queries, run_pages, services
-from hub.sync.models import Run, Transaction
+from hub.sync.models import Duplicate, Run, Transaction
 from hub.sync.states import TROUBLED, RunStatus
 from hub.sync.views import removals
 from hub.sync.views.common import find_run, find_sync, may_in, me, tell
@@ -91,6 +91,7 @@ def _is_number(text: str) -> bool:
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     run = find_run(request, pk, "syncs.view")
     context = _live(request, run) | _detail(request, run) | removals.of_run(request, run)
+    context["duplicates"] = Duplicate.objects.filter(run_id=run.pk, status=Duplicate.Status.OPEN).count()
     return render(request, "sync/run_detail.html", context)
 
 

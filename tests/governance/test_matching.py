@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.sync.adopt import normal
-from hub.sync.adopt.matching import match
-from hub.sync.adopt.rules import KEY, FieldMatch, MatchRules, default_rules, dump, load, problems
-from hub.sync.adopt.scoring import Sheet, score, sheet
+from governance.matching import normal
+from governance.matching.definition import KEY, Definition, FieldMatch, default_rules, dump, load, problems
+from governance.matching.pairing import match
+from governance.matching.scoring import Sheet, score, sheet
 
 CUSTOMER = {
     "properties": {
@@ -192,6 +192,6 @@ def test_no_two_that_could_be_the_same_are_left_unsaid(source: list[Sheet], targ
 
 
 def test_rules_without_deciding_fields_need_two_that_agree() -> None:
-    rules = MatchRules((FieldMatch("name", "similar", "company", 3), FieldMatch("email", form="email")))
+    rules = Definition((FieldMatch("name", "similar", "company", 3), FieldMatch("email", form="email")))
     one = sheet(1, "", {"name": "Acme", "email": "a@b.example"}, rules)
     assert score(one, sheet(2, "", {"name": "ACME Ltd", "email": "a@b.example"}, rules), rules) == 100

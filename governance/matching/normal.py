@@ -34,14 +34,20 @@ LEGAL_FORMS = {
 _SPACES = re.compile(r"\s+")
 _MARKS = re.compile(r"[^\w\s&]+|_+")
 _NO_WORD = re.compile(r"[\W_]+")
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+")
 
 
 def plain(value: Any) -> str:
     """Lower case, accents off, one blank between words; nothing and yes/no values give an empty text."""
     if value is None or isinstance(value, bool | dict | list):
         return ""
-    text = unicodedata.normalize("NFKD", str(value).casefold())
+    # Twice: some signs fold only when they are taken apart, and others come apart only when they are folded.
+    text = _folded(_folded(str(value)))
     return _SPACES.sub(" ", "".join(c for c in text if not unicodedata.combining(c))).strip()
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).casefold()
 
 
 def words(value: Any) -> str:
@@ -52,10 +58,14 @@ def words(value: Any) -> str:
 def company(value: Any) -> str:
     """A firm's name without its legal form; a name that is nothing else keeps it."""
     found = _MARKS.sub(" ", plain(value).replace(".", "")).replace("&", " ").split()
-    kept = list(found)
-    while kept and kept[-1] in LEGAL_FORMS:
-        kept.pop()
-    return " ".join(sorted(kept or found))
+    kept = _without_legal_form(sorted(_without_legal_form(found)))
+    return " ".join(kept or sorted(found))
+
+
+def _without_legal_form(words: list[str]) -> list[str]:
+    while words and words[-1] in LEGAL_FORMS:
+        words.pop()
+    return words
 
 
 def key(value: Any) -> str:
@@ -79,7 +89,16 @@ def domain(value: Any) -> str:
     """The host of an address or of an e-mail, without www."""
     found = plain(value)
     host = found.rpartition("@")[2] if "@" in found else _host(found)
-    return host.removeprefix("www.") if "." in host else ""
+    while host.startswith("www."):
+        host = host.removeprefix("www.")
+    return host if _HOST.fullmatch(host) else ""
+
+
+def phone(value: Any) -> str:
+    """The last nine digits, so that a country code or the 0 before an area code tells no two apart; fewer than six are none."""
+    found = "".join(c for c in plain(value) if c.isdecimal())
+    found = found[-9:].lstrip("0")
+    return found if len(found) >= 6 else ""
 
 
 def _host(text: str) -> str:
@@ -96,4 +115,5 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "tax_id": tax_id,
     "email": email,
     "domain": domain,
+    "phone": phone,
 }

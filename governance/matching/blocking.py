@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hub.sync.adopt.rules import MatchRules
-from hub.sync.adopt.scoring import Sheet
+from governance.matching.definition import Definition
+from governance.matching.scoring import Sheet
 
 # A value that so many share tells nobody apart ("consulting", "n/a"): its block is left out.
 MAX_PAIRS = 2_500
@@ -24,7 +24,7 @@ class Blocked:
     crowded: int = 0
 
 
-def across(left: Sequence[Sheet], right: Sequence[Sheet], rules: MatchRules) -> Blocked:
+def across(left: Sequence[Sheet], right: Sequence[Sheet], rules: Definition) -> Blocked:
     """Pairs (left id, right id)."""
     one, other = _blocks(left, rules), _blocks(right, rules)
     found = Blocked()
@@ -36,7 +36,7 @@ def across(left: Sequence[Sheet], right: Sequence[Sheet], rules: MatchRules) -> 
     return found
 
 
-def within(sheets: Sequence[Sheet], rules: MatchRules) -> Blocked:
+def within(sheets: Sequence[Sheet], rules: Definition) -> Blocked:
     """Pairs (lower id, higher id) of one side."""
     found = Blocked()
     for ids in _blocks(sheets, rules).values():
@@ -47,17 +47,17 @@ def within(sheets: Sequence[Sheet], rules: MatchRules) -> Blocked:
     return found
 
 
-def _blocks(sheets: Iterable[Sheet], rules: MatchRules) -> dict[tuple[int, str], list[int]]:
+def _blocks(sheets: Iterable[Sheet], rules: Definition) -> dict[tuple[int, str], list[int]]:
     blocks: dict[tuple[int, str], list[int]] = defaultdict(list)
     for sheet in sheets:
         for position, (rule, value) in enumerate(zip(rules.fields, sheet.values, strict=True)):
-            for name in {value} if rule.compare == "exact" else set(_parts(value)):
+            for name in {value} if rule.compare == "exact" else set(parts(value)):
                 if name:
                     blocks[position, name].append(sheet.id)
     return blocks
 
 
-def _parts(value: str) -> Iterator[str]:
+def parts(value: str) -> Iterator[str]:
     """Parts of a text that survive a slip of the pen elsewhere in it."""
     words, solid = value.split(), value.replace(" ", "")
     yield from (word for word in words if len(word) >= SHORT_WORD)

@@ -9,8 +9,8 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
-from hub.sync.adopt.normal import FORMS
-from hub.sync.adopt.rules import KEY, MatchRules
+from governance.matching.definition import KEY, Definition
+from governance.matching.normal import FORMS
 
 _NUMBERS = re.compile(r"[0-9]+")
 OTHER_NUMBERS = 50
@@ -24,12 +24,12 @@ class Sheet:
     values: tuple[str, ...]
 
 
-def sheet(id_: int, key: str, body: Mapping[str, Any], rules: MatchRules) -> Sheet:
+def sheet(id_: int, key: str, body: Mapping[str, Any], rules: Definition) -> Sheet:
     given = (key if one.field == KEY else body.get(one.field) for one in rules.fields)
     return Sheet(id_, tuple(FORMS[one.form](value) for one, value in zip(rules.fields, given, strict=True)))
 
 
-def score(one: Sheet, other: Sheet, rules: MatchRules) -> int:
+def score(one: Sheet, other: Sheet, rules: Definition) -> int:
     """The weighted mean over the fields that both hold, rounded down; held up or down by fields that decide.
 
     An equal deciding field lifts it to `same_at`, an unequal one keeps it below. So does a single compared field that
@@ -45,7 +45,7 @@ def score(one: Sheet, other: Sheet, rules: MatchRules) -> int:
             contradicted = True
             if rule.field == KEY:
                 continue
-        total += rule.weight * _alike(here, there, rule.compare)
+        total += rule.weight * alike(here, there, rule.compare)
         weight, compared = weight + rule.weight, compared + 1
         is_comparable |= rule.decides or rule.compare == "similar"
         decided |= rule.decides and here == there
@@ -57,7 +57,7 @@ def score(one: Sheet, other: Sheet, rules: MatchRules) -> int:
     return max(mean, rules.same_at) if decided else mean
 
 
-def _alike(here: str, there: str, compare: str) -> int:
+def alike(here: str, there: str, compare: str) -> int:
     """0 to 100. Texts with different numbers in them are different things (Phase 1, Phase 2), however alike they look."""
     if here == there:
         return 100

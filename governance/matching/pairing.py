@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hub.sync.adopt import blocking
-from hub.sync.adopt.blocking import Pair
-from hub.sync.adopt.rules import MatchRules
-from hub.sync.adopt.scoring import Sheet, score
+from governance.matching import blocking
+from governance.matching.blocking import Pair
+from governance.matching.definition import Definition
+from governance.matching.scoring import Sheet, score
 
 # A link must be so much better than the next candidate of either record; else a person decides.
 LEAD = 5
@@ -34,7 +34,7 @@ class Matched:
 
 
 def match(
-    source: Sequence[Sheet], target: Sequence[Sheet], rules: MatchRules, *, known: Mapping[int, int] | None = None
+    source: Sequence[Sheet], target: Sequence[Sheet], rules: Definition, *, known: Mapping[int, int] | None = None
 ) -> Matched:
     """Links, candidates and twins. `known` links (source → target) stand, and their records are not compared across."""
     known = known or {}
@@ -52,7 +52,7 @@ def match(
 
 
 def _scored(
-    pairs: Collection[Pair], left: Sequence[Sheet], right: Sequence[Sheet], rules: MatchRules
+    pairs: Collection[Pair], left: Sequence[Sheet], right: Sequence[Sheet], rules: Definition
 ) -> Iterable[tuple[int, int, int]]:
     """(score, left, right) of those that may be the same."""
     one, other = {sheet.id: sheet for sheet in left}, {sheet.id: sheet for sheet in right}
@@ -71,7 +71,7 @@ def _ranked(scored: Iterable[tuple[int, int, int]]) -> tuple[Ranked, Ranked]:
     return ours, theirs
 
 
-def _links(ours: Ranked, theirs: Ranked, rules: MatchRules) -> dict[int, tuple[int, int]]:
+def _links(ours: Ranked, theirs: Ranked, rules: Definition) -> dict[int, tuple[int, int]]:
     """Pairs that are each other's best, far enough ahead of every other."""
     found = {}
     for a, ranking in ours.items():
@@ -85,7 +85,7 @@ def _leads(ranking: Sequence[tuple[int, int]]) -> bool:
     return len(ranking) == 1 or ranking[0][0] - ranking[1][0] >= LEAD
 
 
-def _look_inside(side: Sequence[Sheet], rules: MatchRules, found: Matched) -> None:
+def _look_inside(side: Sequence[Sheet], rules: Definition, found: Matched) -> None:
     pairs = blocking.within(side, rules)
     found.compared += len(pairs.pairs)
     for ranking in _ranked(_scored(pairs.pairs, side, side, rules)):

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from governance.matching.normal import FORMS
 from governance.schemas import Field, Schema, fields_of
-from hub.sync import doubles
-from hub.sync.adopt.normal import FORMS
 
 SAME_AT, MAYBE_AT = 92, 75
 MAX_WEIGHT = 10
 # The whole business key, its parts joined as the hub joins them; a contract cannot name a field so.
 KEY = "$key"
 COMPARE = ("exact", "similar")
+# Fields that name a record for people, the best first.
+NAMES = ("name", "legal_name", "display_name", "full_name", "title", "email")
 _PEOPLE = frozenset({"given_name", "family_name", "employee_number"})
 _TAX = ("tax_id", "vat_id", "tax_number", "vat_number", "tax_registration_number", "registration_number")
 _DOMAIN = ("website", "domain", "url", "homepage")
@@ -39,7 +40,7 @@ class FieldMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchRules:
+class Definition:
     """A score of `same_at` links by itself, one of `maybe_at` is shown to a person; both are 0 to 100.
 
     keep_target   contract fields whose value at the target wins
@@ -54,7 +55,7 @@ class MatchRules:
 
 
 # As data ---------------------------------------------------------------------------------------------------
-def dump(rules: MatchRules) -> dict[str, Any]:
+def dump(rules: Definition) -> dict[str, Any]:
     return {
         "fields": [asdict(one) for one in rules.fields],
         "same_at": rules.same_at,
@@ -64,9 +65,9 @@ def dump(rules: MatchRules) -> dict[str, Any]:
     }
 
 
-def load(data: Mapping[str, Any]) -> MatchRules:
+def load(data: Mapping[str, Any]) -> Definition:
     """Rules from data without problems."""
-    return MatchRules(
+    return Definition(
         tuple(FieldMatch(**one) for one in data["fields"]),
         data.get("same_at", SAME_AT),
         data.get("maybe_at", MAYBE_AT),
@@ -124,12 +125,12 @@ def _score_problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 # Defaults --------------------------------------------------------------------------------------------------
-def default_rules(schema: Schema) -> MatchRules:
+def default_rules(schema: Schema) -> Definition:
     """The contract's key, and its fields that look like tax number, e-mail, domain, name and postcode."""
     fields = fields_of(schema)
     is_people = bool({one.name for one in fields} & _PEOPLE)
     found = (_default(one, is_people=is_people) for one in fields if not one.is_key and not one.ref)
-    return MatchRules((FieldMatch(KEY, form="key", weight=3, decides=True), *(one for one in found if one)))
+    return Definition((FieldMatch(KEY, form="key", weight=3, decides=True), *(one for one in found if one)))
 
 
 def _default(one: Field, *, is_people: bool) -> FieldMatch | None:
@@ -142,6 +143,6 @@ def _default(one: Field, *, is_people: bool) -> FieldMatch | None:
         return FieldMatch(one.name, form="domain")
     if name in _POSTCODE:
         return FieldMatch(one.name, form="key")
-    if name in doubles.NAMES or name in _PEOPLE - {"employee_number"}:
+    if name in NAMES or name in _PEOPLE - {"employee_number"}:
         return FieldMatch(one.name, "similar", "text" if is_people or name == "title" else "company", weight=3)
     return None

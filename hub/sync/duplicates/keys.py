@@ -1,0 +1,38 @@
+"""Keys under which systems know a record that the hub keeps under another one: they mean that record wherever they come."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from hub.records.copying import texts
+
+
+def link(cursor: Any, entity_id: int, keys: Mapping[str, int]) -> None:
+    """A system's own key → the record that it means from now on."""
+    for key, record_id in sorted(keys.items()):
+        cursor.execute(
+            "insert into sync_linkedkey (entity_id, key, record_id) select %s, %s, %s where not exists ("
+            " select from records_canonicalrecord where entity_id = %s and key = %s)"
+            " on conflict (entity_id, key) do update set record_id = excluded.record_id",
+            [entity_id, key, record_id, entity_id, key],
+        )
+
+
+def entities(cursor: Any, entity_ids: Iterable[int]) -> set[int]:
+    rows = cursor.execute(
+        "select e.id from unnest(%s::bigint[]) e(id) where exists ("
+        " select from sync_linkedkey k where k.entity_id = e.id)",
+        [sorted(set(entity_ids))],
+    )
+    return {row[0] for row in rows.fetchall()}
+
+
+def find(cursor: Any, entity_id: int, keys: Collection[str]) -> dict[str, tuple[int, str]]:
+    """A system's own key → (canonical id, canonical key)."""
+    rows = cursor.execute(
+        "select k.key, c.id, c.key from sync_linkedkey k join records_canonicalrecord c on c.id = k.record_id"
+        " where k.entity_id = %s and k.key = any(%s::text[])",
+        [entity_id, texts(keys)],
+    )
+    return {row[0]: (row[1], row[2]) for row in rows.fetchall()}
