@@ -7,7 +7,6 @@ from typing import Any
 from governance import services
 from governance.billing.kind import billing_rule_kind
 from governance.calendars.kind import calendar_kind
-from governance.models import Contract, Entity
 from governance.match_rules import services as match_rules
 from governance.matching import rules
 from governance.models import Contract, Entity, MatchRule

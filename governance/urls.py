@@ -57,5 +57,7 @@ nav.register(
 )
 nav.register(
     Entry("Build", "Billing rules", "governance:billing_rule_list", icon="receipt", permission="billing.view", order=45)
+)
+nav.register(
     Entry("Build", "Match rules", "governance:match_rule_list", icon="equal", permission="contracts.view", order=35)
 )

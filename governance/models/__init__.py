@@ -4,6 +4,7 @@ from governance.models.audit import AuditEntry, AuditHead, AuditPending, AuditSe
 from governance.models.billing_rule import BillingRule, BillingRuleVersion
 from governance.models.calendar import BusinessCalendar
 from governance.models.contract import Contract, ContractVersion, Entity
+from governance.models.match_rule import MatchRule
 from governance.models.service_level import ServiceLevel
 
 __all__ = [
@@ -17,8 +18,6 @@ __all__ = [
     "Contract",
     "ContractVersion",
     "Entity",
+    "MatchRule",
     "ServiceLevel",
 ]
-from governance.models.match_rule import MatchRule
-
-__all__ = ["AuditEntry", "AuditHead", "AuditPending", "AuditSeal", "Contract", "ContractVersion", "Entity", "MatchRule"]

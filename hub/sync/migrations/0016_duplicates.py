@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('governance', '0006_match_rules'),
         ('records', '0005_gone'),
-        ('sync', '0014_doubted_batch'),
+        ('sync', '0015_failing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
