@@ -250,6 +250,7 @@ SPECTACULAR_SETTINGS = {
         "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
+        "MeasurementStateEnum": "monitoring.models.TermMeasurement.State",
     },
 }
 

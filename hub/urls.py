@@ -15,6 +15,7 @@ api = [
     path("", include("hub.sync.api.urls")),
     path("", include("hub.webhooks.api.urls")),
     path("", include("hub.events.api.urls")),
+    path("", include("monitoring.api.urls")),
 ]
 
 urlpatterns = [
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", include("mappings.urls")),
     path("", include("hub.sync.urls")),
     path("", include("hub.events.urls")),
+    path("", include("monitoring.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
     path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),

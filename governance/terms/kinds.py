@@ -36,6 +36,8 @@ class TermKind(ModelKind):
 
     def extra_validate(self, document: Document) -> list[Problem]:
         found = list(problems(document.get("probes") or []))
+        if document["slug"] in services.RESERVED:
+            found.append(Problem("slug", f"{document['slug']!r} is a word of the hub's own addresses."))
         if document.get("expression") and (wrong := expression_problem("expression", document["expression"])):
             found.append(wrong)
         if document.get("unit") == Term.Unit.MONEY and not document.get("currency"):

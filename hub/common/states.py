@@ -55,6 +55,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "passed": "Passed",
         "on_time": "On time",
         "applied": "Applied",
+        "equal": "Equal",
     },
     "run": {
         "run": "Running",
@@ -106,6 +107,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "auth_failed": "Needs sign-in",
         "unreachable": "Unreachable",
         "overdue": "Overdue",
+        "apart": "Apart",
     },
     "dead": {"dead": "Dead letter", "dead_letter": "Dead letter"},
     "stale": {"stale": "Late", "late": "Late", "expired": "Expired", "at_risk": "At risk"},
@@ -133,6 +135,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "deactivated": "Deactivated",
         "ignored": "Ignored",
         "none": "No run",
+        "unmeasured": "Not measured",
     },
 }
 

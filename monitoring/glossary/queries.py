@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from governance.models import Term
@@ -28,6 +28,14 @@ def due_terms() -> QuerySet[Term]:
 def measurable() -> QuerySet[Term]:
     """Terms with an expression or a probe; a mere definition has no number."""
     return Term.objects.filter(~Q(expression="") | ~Q(probes=[]))
+
+
+def with_latest(rows: QuerySet[Term]) -> QuerySet[Term]:
+    """Terms with `state` and `measured_at` of their newest measurement, None where there is none."""
+    newest = TermMeasurement.objects.filter(term=OuterRef("pk")).order_by("-id")
+    return rows.annotate(
+        state=Subquery(newest.values("state")[:1]), measured_at=Subquery(newest.values("measured_at")[:1])
+    )
 
 
 def latest_of(terms: Iterable[Term]) -> dict[int, TermMeasurement]:
