@@ -40,7 +40,7 @@ class TermForm(forms.Form):
     definition = forms.CharField(
         max_length=4000,
         help_text="What counts and what does not, so that two people would count the same.",
-        widget=forms.Textarea(attrs={"rows": 4, "class": "prose"}),
+        widget=forms.Textarea(attrs={"rows": 4, "class": "words"}),
     )
     owner = forms.CharField(required=False, max_length=120, help_text="The person or team that decides what it means.")
     synonyms = forms.CharField(

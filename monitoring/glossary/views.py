@@ -133,6 +133,7 @@ def term_detail(request: HttpRequest, slug: str) -> HttpResponse:
     term = find_term(me(request), slug)
     before = list(queries.measurements_of(term)[:HISTORY])
     newest = before[0] if before else None
+    drift = queries.open_drift_of(term)
     context = {
         "term": term,
         "words": _words(term),
@@ -142,7 +143,8 @@ def term_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "probes": [(each, _probe_words(each)) for each in term.probes],
         "history": [_past(each, term) for each in before],
         "course": course_of(before),
-        "drift": queries.open_drift_of(term),
+        "drift": drift,
+        "drift_by": shown(drift.difference, term, signed=True) if drift else "",
         "drifts": [(each, shown(each.difference, term, signed=True)) for each in term.drifts.order_by("-id")[:10]],
         "bound": _bound(term),
         "tolerance": tolerance_of(term),

@@ -100,6 +100,24 @@ def test_opening_and_closing_are_told_to_the_audit(term: Any) -> None:
     ]
 
 
+def test_subscribers_are_told_when_numbers_part_and_meet(term: Any) -> None:
+    from hub.events import interests
+    from hub.events.models import Event, Subscription
+
+    Subscription.objects.create(
+        slug="lake", name="Lake", url="https://lake.example.com/in", event_types=["term.parted", "term.met"]
+    )
+    interests.forget()
+    for hours in ("12", "10"):
+        shows(hours)
+        measure(term)
+    told = list(Event.objects.order_by("pk").values_list("type", "subject"))
+    assert told == [("term.parted", "term/approved-time"), ("term.met", "term/approved-time")]
+    data = Event.objects.get(type="term.parted").data
+    assert (data["systems"], data["difference"], data["unit"]) == (["psa2"], "2", "hours")
+    interests.forget()
+
+
 def test_a_term_is_measured_once_a_day_however_many_beats_ring(term: Any) -> None:
     measure_term(term.pk)
     measure_term(term.pk)
