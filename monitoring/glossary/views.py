@@ -215,7 +215,7 @@ def _parted(made: TermMeasurement) -> str:
 @requires(SEE)
 @require_GET
 def drift_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
-    """Where numbers part, the newest first; the open ones unless something else is asked for."""
+    """Where numbers part or parted, the newest first."""
     bar = FilterBar(
         request,
         keys={"state": "State", "domain": "Domain", "term": "Term", "system": "System"},
