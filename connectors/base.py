@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.limiter import Limiter
+from hub.common.errors import ConfigError
 from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
 
 DEFAULT_SETTLE_SECONDS = 120.0
@@ -33,6 +35,8 @@ class Connector(ABC):
     limiter: Limiter | None = None
     # True when every request passes the limiter; else whoever calls the connector reports how the call went.
     reports_requests: ClassVar[bool] = False
+    # True when `ask` answers.
+    takes_queries: ClassVar[bool] = False
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.config, self.secrets = config, secrets
@@ -80,6 +84,10 @@ class Connector(ABC):
     def count(self, stream: StreamSpec, *, start: str, end: str) -> int | None:
         """How many records have a cursor from `start` to `end` (empty = open); None where the system cannot tell cheaply."""
         return None
+
+    def ask(self, query: str, *, parameters: Mapping[str, Any], seconds: int) -> Decimal:
+        """One number by a read-only query in the system's own language. ConfigError where there is none."""
+        raise ConfigError(f"{self.label} takes no queries.", fix="Read one of its streams instead.")
 
     def close(self) -> None:  # noqa: B027 - most connectors hold nothing open
         """Give back sockets. Safe to call twice."""

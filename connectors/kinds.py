@@ -134,11 +134,11 @@ def register() -> None:
         ConnectionKind(
             name="Connection",
             model=Connection,
-            after=["System"],
+            after=["System", "Domain"],
             fields=[
                 Attr("name", required=True),
                 Ref("system", lambda: System, "System", required=True),
-                Ref("domain", lambda: Domain),
+                Ref("domain", lambda: Domain, "Domain"),
                 Attr("catalogue"),
                 Attr("protocol"),
                 Attr("config"),

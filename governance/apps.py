@@ -7,6 +7,8 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import kinds
         from governance.audit import listening
+        from governance.terms import kinds as term_kinds
 
         kinds.register()
         listening.subscribe()
+        term_kinds.register()

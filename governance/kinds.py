@@ -58,9 +58,10 @@ def register() -> None:
         ModelKind(
             name="Entity",
             model=Entity,
+            after=["Domain"],
             fields=[
                 Attr("name", required=True),
-                Ref("domain", lambda: Domain, required=True),
+                Ref("domain", lambda: Domain, "Domain", required=True),
                 Attr("description"),
                 Attr("load_order"),
                 Attr("max_wait_seconds"),

@@ -16,6 +16,7 @@ from governance.contracts import portable_schema
 from governance.diff import compare
 from governance.models import Contract, ContractVersion, Entity
 from governance.schemas import markers_of, rules_of
+from governance.terms.queries import terms_by_field
 from hub.accounts.models import User
 from hub.accounts.queries import domains_for
 from hub.common.exports import Column, export_response
@@ -75,8 +76,9 @@ def contract_fields(request: HttpRequest, slug: str) -> HttpResponse:
     """What a record of the entity holds, field by field."""
     entity = queries.find_entity(me(request), slug)
     version = _active(entity)
+    bound = terms_by_field(me(request), entity.slug)
     context = {
-        "fields": queries.fields_for(entity),
+        "fields": [(field, bound.get(field.name, [])) for field in queries.fields_for(entity)],
         "rules": rules_of(version.schema) if version else [],
         "refs": set(queries.entities_for(me(request)).values_list("slug", flat=True)),
     }

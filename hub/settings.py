@@ -183,6 +183,8 @@ CELERY_TASK_ROUTES = {
     "hub.events.tasks.send": {"queue": "tell"},
     "hub.events.tasks.tick": {"queue": "monitor"},
     "hub.events.tasks.forget_old": {"queue": "monitor"},
+    "monitoring.tasks.measure_terms": {"queue": "monitor"},
+    "monitoring.tasks.measure_term": {"queue": "read"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -212,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
+    "measure_terms": {"task": "monitoring.tasks.measure_terms", "schedule": 3_600, "options": {"expires": 3_600}},
 }
 
 REST_FRAMEWORK = {
@@ -247,6 +250,7 @@ SPECTACULAR_SETTINGS = {
         "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
+        "MeasurementStateEnum": "monitoring.models.TermMeasurement.State",
     },
 }
 

@@ -16,6 +16,7 @@ api = [
     path("", include("hub.webhooks.api.urls")),
     path("", include("hub.events.api.urls")),
     path("", include("monitoring.service_levels.api")),
+    path("", include("monitoring.api.urls")),
 ]
 
 urlpatterns = [
@@ -32,6 +33,7 @@ urlpatterns = [
     path("", include("hub.sync.urls")),
     path("", include("hub.events.urls")),
     path("", include("monitoring.service_levels.urls")),
+    path("", include("monitoring.urls")),
     path("api/v1/", include((api, "api"))),
     path("api/schema/", requires(SIGNED_IN)(SpectacularAPIView.as_view()), name="schema"),
     path("api/docs/", requires(SIGNED_IN)(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),

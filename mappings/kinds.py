@@ -67,10 +67,11 @@ def register() -> None:
         ValueMapKind(
             name="ValueMap",
             model=ValueMap,
+            after=["Domain"],
             fields=[
                 Attr("name", required=True),
                 Attr("description"),
-                Ref("domain", lambda: Domain),
+                Ref("domain", lambda: Domain, "Domain"),
                 Attr("on_unmapped"),
                 Attr("default"),
             ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from connectors.base import REMOVALS
 from connectors.catalog import Declaration
 from connectors.checking import Step, StepName, run_steps
 from connectors.declared import DeclaredConnector
-from connectors.sql import finding, reading, tables
+from connectors.sql import asking, finding, reading, tables
 from connectors.sql.database import Database
 from connectors.sql.failures import translate
 from connectors.sql.writing import Writer
@@ -71,6 +72,7 @@ class SqlConnector(DeclaredConnector):
     protocol: ClassVar[str] = "sql"
     label: ClassVar[str] = "SQL database"
     batch_size = 1000
+    takes_queries: ClassVar[bool] = True
 
     @classmethod
     def own_declaration(cls) -> Declaration:
@@ -140,6 +142,9 @@ class SqlConnector(DeclaredConnector):
 
     def find(self, stream: StreamSpec, keys: Sequence[str]) -> dict[str, Record]:
         return finding.find(self, stream, keys)
+
+    def ask(self, query: str, *, parameters: Mapping[str, Any], seconds: int) -> Decimal:
+        return asking.ask(self.database, query, parameters=parameters, seconds=seconds)
 
     def close(self) -> None:
         opened = self.__dict__.pop("database", None)

@@ -21,3 +21,6 @@ __all__ = [
     "MatchRule",
     "ServiceLevel",
 ]
+from governance.models.term import Term
+
+__all__ = ["AuditEntry", "AuditHead", "AuditPending", "AuditSeal", "Contract", "ContractVersion", "Entity", "Term"]

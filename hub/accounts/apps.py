@@ -8,6 +8,8 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from hub.accounts import kinds
         from hub.accounts.checks import check_permission_names
 
         register(check_permission_names)
+        kinds.register()

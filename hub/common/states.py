@@ -56,6 +56,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "on_time": "On time",
         "applied": "Applied",
         "met": "Met",
+        "equal": "Equal",
     },
     "run": {
         "run": "Running",
@@ -109,6 +110,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "unreachable": "Unreachable",
         "overdue": "Overdue",
         "breached": "Breached",
+        "apart": "Apart",
     },
     "dead": {"dead": "Dead letter", "dead_letter": "Dead letter"},
     "stale": {"stale": "Late", "late": "Late", "expired": "Expired", "at_risk": "At risk"},
@@ -137,6 +139,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "ignored": "Ignored",
         "none": "No run",
         "no_data": "No data yet",
+        "unmeasured": "Not measured",
     },
 }
 

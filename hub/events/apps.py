@@ -15,3 +15,5 @@ class EventsConfig(AppConfig):
         facts.subscribe("run_ended", telling.on_run_ended)
         facts.subscribe("circuit_opened", telling.on_circuit_opened)
         facts.subscribe("circuit_closed", telling.on_circuit_closed)
+        facts.subscribe("semantic_drift_opened", telling.on_drift_opened)
+        facts.subscribe("semantic_drift_closed", telling.on_drift_closed)

@@ -108,12 +108,12 @@ def register() -> None:
         SubscriptionKind(
             name="Subscription",
             model=Subscription,
-            after=["Entity", "Contract"],
+            after=["Entity", "Contract", "Domain"],
             fields=[
                 Attr("name", required=True),
                 Attr("url", required=True),
                 Attr("event_types", required=True),
-                Ref("domain", lambda: Domain),
+                Ref("domain", lambda: Domain, "Domain"),
                 Ref("entity", lambda: Entity, "Entity"),
                 *(Attr(name) for name in COLUMNS if name not in ("url", "event_types")),
             ],

@@ -10,6 +10,7 @@ import orjson
 from connectors.models import Connection
 from hub.common.db import plain_cursor
 from hub.common.display import machine_time
+from hub.common.money import decimal_text
 from hub.common.records import Record
 from hub.events import interests, outbox
 from hub.events.interests import About, Interest
@@ -128,6 +129,29 @@ def on_circuit_closed(*, connection: Connection) -> None:
 def _of_connection(name: str, connection: Connection, more: dict[str, Any]) -> None:
     data = {"connection": connection.slug, "name": connection.name, **more}
     _tell(name, f"connection/{connection.slug}", data, domain_id=connection.domain_id, entity_id=None)
+
+
+# Terms -----------------------------------------------------------------------------------------------------
+def on_drift_opened(*, drift: Any) -> None:
+    _of_term("term.parted", drift)
+
+
+def on_drift_closed(*, drift: Any) -> None:
+    _of_term("term.met", drift)
+
+
+def _of_term(name: str, drift: Any) -> None:
+    """A drift of monitoring, which stands above this package."""
+    data = {
+        "term": drift.term.slug,
+        "name": drift.term.name,
+        "systems": [each["system"] for each in drift.systems],
+        "difference": decimal_text(drift.difference.normalize()),
+        "unit": drift.term.unit,
+        "currency": drift.currency or None,
+        "opened_at": machine_time(drift.opened_at),
+    }
+    _tell(name, f"term/{drift.term.slug}", data, domain_id=drift.term.domain_id, entity_id=None)
 
 
 def _tell(name: str, subject: str, data: dict[str, Any], *, domain_id: int | None, entity_id: int | None) -> None:

@@ -18,6 +18,8 @@ TYPES = {
     "delivery.unsure": "It is not known whether a delivery arrived",
     "connection.down": "A connection stopped answering, or refuses the sign-in",
     "connection.up": "A connection works again",
+    "term.parted": "The numbers of a term part by more than its tolerance",
+    "term.met": "The numbers of a term have met again",
 }
 TEST = "test"
 

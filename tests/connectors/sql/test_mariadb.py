@@ -124,3 +124,15 @@ def test_discovery_tells_keys_and_types(db, port):
     (found,) = connect(port).discover()
     assert (found.name, list(found.key), found.safety) == ("vendor", ["vend_no"], "B")
     assert {field.path: field.type for field in found.fields}["amt"] == "decimal"
+
+
+def test_one_number_is_asked_for_and_nothing_is_written(db, port):
+    db.execute("insert into vendor (vend_no, vend_nm, terms) values ('V1', 'One; %', 30), ('V2', 'Two', 14)")
+    with connect(port) as connector:
+        asked = "select sum(terms) from vendor where vend_nm like '%;%' or terms < :most"
+        assert connector.ask(asked, parameters={"most": 20}, seconds=10) == 44
+        for wrong in ("delete from vendor", "select terms from vendor", "select 1; delete from vendor"):
+            with pytest.raises(ConfigError):
+                connector.ask(wrong, parameters={}, seconds=10)
+    db.execute("select count(*) from vendor")
+    assert db.fetchone() == (2,)
