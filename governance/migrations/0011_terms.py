@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_domains'),
-        ('governance', '0004_audit'),
+        ('governance', '0010_service_levels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,6 +6,7 @@ from governance.models.calendar import BusinessCalendar
 from governance.models.contract import Contract, ContractVersion, Entity
 from governance.models.match_rule import MatchRule
 from governance.models.service_level import ServiceLevel
+from governance.models.term import Term
 
 __all__ = [
     "AuditEntry",
@@ -20,7 +21,5 @@ __all__ = [
     "Entity",
     "MatchRule",
     "ServiceLevel",
+    "Term",
 ]
-from governance.models.term import Term
-
-__all__ = ["AuditEntry", "AuditHead", "AuditPending", "AuditSeal", "Contract", "ContractVersion", "Entity", "Term"]
