@@ -173,7 +173,7 @@ def rules_of(schema: Schema) -> list[str]:
 
 def schema_problems(schema: Any) -> list[tuple[str, str]]:
     """(path, sentence) for everything that makes a schema unusable as a contract; empty when it is sound."""
-    if error := schema_error(schema):
+    if error := schema_error(schema, may_contain_itself=False):
         return [error]
     return list(_marker_problems(schema))
 
