@@ -7,6 +7,8 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import kinds
         from governance.audit import listening
+        from governance.rulesets import kinds as ruleset_kinds
 
         kinds.register()
+        ruleset_kinds.register()
         listening.subscribe()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +15,7 @@ from governance.exchange.exporting import key_fields
 from governance.exchange.json_schema import from_json_schema
 from governance.exchange.odcs import Agreement, from_odcs, to_slug
 from governance.models import Contract, ContractVersion, Entity
+from governance.rulesets.judging import Finding, findings, refusal
 from governance.schemas import Schema, markers_of, schema_problems
 from governance.services import FIELD_NAME
 from hub.accounts.models import Domain
@@ -42,7 +43,7 @@ class Proposal:
     domain: Domain
     verdict: Verdict | None = None
     notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_new(self) -> bool:
@@ -59,13 +60,9 @@ class Proposal:
     def as_data(self) -> dict[str, Any]:
         judged = self.verdict.as_data() if self.verdict else _FIRST
         number = self.active.number if self.active else None
-        return {
-            "contract": self.slug,
-            "is_new": self.is_new,
-            "active_version": number,
-            **judged,
-            "notes": list(self.notes),
-        }
+        rules = [finding.as_data() for finding in self.findings]
+        named = {"contract": self.slug, "is_new": self.is_new, "active_version": number}
+        return named | judged | {"rulesets": rules, "notes": list(self.notes)}
 
 
 _FIRST = {
@@ -90,7 +87,14 @@ def propose(data: bytes, *, format_: str, where: str, name: str = "", domain: st
     if active:
         mode = Mode(contract.compatibility)
         verdict = judge(active.schema, given.schema, mode=mode, version=f"{active.number}.0.0")
-    return Proposal(slug, given.schema, (document,), contract, active, contract.entity.domain, verdict, tuple(notes))
+    home = contract.entity.domain
+    proposal = Proposal(slug, given.schema, (document,), contract, active, home, verdict, tuple(notes))
+    return proposal if proposal.is_same else _judged(proposal)
+
+
+def _judged(proposal: Proposal) -> Proposal:
+    found = findings(proposal.schema, domain=proposal.domain.slug, entity=proposal.slug)
+    return replace(proposal, findings=tuple(found))
 
 
 @transaction.atomic
@@ -113,6 +117,8 @@ def accept(
             fix="Change the file, or say that it may break.",
             code="BREAKING",
         )
+    if sentence := refusal(proposal.findings):
+        raise ConfigError(sentence, where=proposal.slug, fix="Change the file, or the rulesets.", code="RULESET")
     if proposal.is_same:
         return governed.Put(is_applied=True, said="The contract says this already; there is no new version.")
     put = governed.put(proposal.documents, by=by, reason=f"Imported from {where or 'a file'}.")
@@ -243,4 +249,5 @@ def _new(given: Agreement, slug: str, domain: str, notes: tuple[str, ...]) -> Pr
         "schema": given.schema,
     }
     entity = {"kind": "Entity", "slug": slug, "name": name, "domain": home.slug, "description": given.description}
-    return Proposal(slug, given.schema, (contract,) if present else (entity, contract), None, None, home, notes=notes)
+    documents = (contract,) if present else (entity, contract)
+    return _judged(Proposal(slug, given.schema, documents, None, None, home, notes=notes))
