@@ -4,6 +4,8 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.exchange import views as exchange
+from governance.rulesets import views as rulesets
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -15,6 +17,10 @@ urlpatterns = [
     path("audit/<int:pk>/", audit.audit_entry, name="audit_entry"),
     *list_urls("contracts/", views.contract_list, "contract_list"),
     path("contracts/new/", editing.entity_new, name="entity_new"),
+    path("contracts/import/", exchange.contract_import, name="contract_import"),
+    path("contracts.asyncapi.yaml", exchange.events_file, name="events_file"),
+    path("contracts/<slug:slug>.odcs.yaml", exchange.contract_file, {"format_": "odcs"}, name="odcs_file"),
+    path("contracts/<slug:slug>.asyncapi.yaml", exchange.contract_file, {"format_": "asyncapi"}, name="asyncapi_file"),
     path("contracts/<slug:slug>.schema.json", views.schema_file, name="schema_file"),
     path("contracts/<slug:slug>/", views.contract_fields, name="contract_fields"),
     path("contracts/<slug:slug>/versions/", views.contract_versions, name="contract_versions"),
@@ -24,6 +30,9 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    *list_urls("rulesets/", rulesets.ruleset_list, "ruleset_list"),
+    path("rulesets/new/", rulesets.ruleset_new, name="ruleset_new"),
+    path("rulesets/<slug:slug>/", rulesets.ruleset, name="ruleset"),
 ]
 
 nav.register(
@@ -37,3 +46,6 @@ nav.register(
     )
 )
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(
+    Entry("Build", "Rulesets", "governance:ruleset_list", icon="shield-check", permission="contracts.view", order=35)
+)

@@ -3,11 +3,12 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from governance.api import views
+from governance.api import exchange, rulesets, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
 router.register("contracts", views.ContractViewSet, "contract")
+router.register("rulesets", rulesets.RulesetViewSet, "ruleset")
 
 urlpatterns = [
     path("", include(router.urls)),
@@ -16,4 +17,7 @@ urlpatterns = [
     path("contracts/<slug:slug>/diff/", views.VersionDiff.as_view(), name="contract-diff"),
     path("contracts/<slug:slug>/fields/", views.FieldList.as_view(), name="contract-fields"),
     path("contracts/<slug:slug>/fields/<str:name>/", views.FieldDetail.as_view(), name="contract-field"),
+    path("contracts/<slug:slug>/export/<slug:format_>/", exchange.ContractExport.as_view(), name="contract-export"),
+    path("contract-imports/", exchange.ContractImport.as_view(), name="contract-imports"),
+    path("asyncapi/", exchange.EventsExport.as_view(), name="asyncapi"),
 ]

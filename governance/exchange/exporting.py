@@ -38,7 +38,7 @@ class Export:
     def text(self) -> str:
         if self.name.endswith(".json"):
             return orjson.dumps(self.document, option=orjson.OPT_INDENT_2).decode() + "\n"
-        return str(yaml.dump(self.document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+        return to_yaml(self.document)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -46,6 +46,10 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def to_yaml(document: dict[str, Any]) -> str:
+    return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def export_version(version: ContractVersion, format_: str) -> Export:
