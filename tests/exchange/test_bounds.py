@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from governance.compatibility.verdict import judge
 from governance.exchange import reading
 from hub.common.errors import ConfigError
 from hub.common.schema_bounds import MAX_CHOICES, MAX_DEPTH, bound_error
@@ -127,3 +128,24 @@ def test_json_and_yaml_are_read_alike_and_dates_stay_text() -> None:
 
 def test_an_alias_that_is_used_sensibly_is_followed() -> None:
     assert reading.read(b"a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}", where="x")["c"] == {"x": 1, "y": 2}
+
+
+# The comparison ----------------------------------------------------------------------------------------------
+ODD: list[dict[str, Any]] = [
+    {"properties": {"a": {"x-classification": "pii"}}},
+    {"properties": {"a": {"x-classification": ["list"]}}},
+    {"properties": {"a": True, "b": False}},
+    {"properties": {"a": {"x-aliases": 3, "x-renamed-from": ["b"]}}},
+    {"allOf": [True, {"title": 3}, {"title": ["x"]}]},
+    {"x-sla": "soon", "x-owner": 4},
+    {"x-sla": [1, {"property": "latency", "value": "soon"}, {"property": "latency", "value": float("inf")}]},
+    {"required": ["a"]},
+    TREE,
+]
+
+
+@pytest.mark.parametrize("old", ODD)
+@pytest.mark.parametrize("new", [*ODD, {}])
+def test_no_schema_is_so_odd_that_it_cannot_be_compared(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert isinstance(judge(old, new).as_data()["changes"], list)
+    assert isinstance(judge(new, old).as_data()["changes"], list)

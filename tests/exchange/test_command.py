@@ -88,7 +88,7 @@ def test_a_change_becomes_a_version_and_a_dry_run_none(tmp_path: Path, ada: Any)
     path = changed(exported("skill", "odcs", tmp_path), add)
     code, found = told("import", path, "--format", "odcs", "--dry-run")
     assert (code, found["applied"], found["version"], found["verdict"]) == (0, False, None, "FULL")
-    assert {(c["path"], c["kind"]) for c in found["changes"]} == {("mood", "field_added"), ("", "annotation_changed")}
+    assert {(c["path"], c["kind"]) for c in found["changes"]} == {("mood", "field_added"), ("", "owner_changed")}
     assert active("skill").number == 1
     code, found = told("import", path, "--format", "odcs")
     assert (code, found["applied"], found["version"]) == (0, True, 2)
