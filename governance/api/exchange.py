@@ -19,7 +19,6 @@ from governance.exchange import exporting, importing, reading
 from governance.exchange.views import download
 from governance.models import ContractVersion
 from governance.queries import active_version, contracts_for
-from governance.rulesets import rules
 
 FILE = OpenApiResponse(OpenApiTypes.STR, description="The document, as YAML or JSON.")
 
@@ -43,13 +42,14 @@ class FindingSerializer(serializers.Serializer[Any]):
 
     ruleset = serializers.CharField()
     rule = serializers.CharField()
-    severity = serializers.ChoiceField(rules.SEVERITIES)
+    severity = serializers.CharField(help_text="error or warning.")
     sentence = serializers.CharField()
 
 
 class ProposalSerializer(VerdictSerializer):
     """What the file makes of the contract; `applied` says whether it counts already."""
 
+    severity = serializers.CharField(help_text="none, info, warn or err.")  # type: ignore[assignment]
     contract = serializers.CharField()
     is_new = serializers.BooleanField()
     active_version = serializers.IntegerField(allow_null=True)

@@ -1,7 +1,7 @@
 """manage.py contract diff | export | import
 
-diff OLD NEW [--mode FULL]: what a change breaks. OLD and NEW are files (JSON Schema as JSON or YAML) or `contract@version`.
-Exit 0 nothing breaks what the mode promises, 2 something does, 1 a side cannot be read.
+diff OLD NEW [--mode FULL] [--second-opinion]: what a change breaks. OLD and NEW are files (JSON Schema as JSON or YAML) or
+`contract@version`. Exit 0 nothing breaks what the mode promises, 2 something does, 1 a side cannot be read.
 
 export [NAME[@VERSION]] --format odcs|jsonschema|asyncapi [--output FILE]: without a name, the events of the whole hub.
 Exit 0 written, 1 not.
@@ -21,6 +21,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from governance.compatibility import second_opinion
 from governance.compatibility.verdict import Mode, Verdict, judge
 from governance.exchange import exporting, importing, reading
 from governance.exchange.importing import Proposal
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         diff.add_argument("old", metavar="OLD", help="A file, or contract@version.")
         diff.add_argument("new", metavar="NEW", help="A file, or contract@version.")
         diff.add_argument("--mode", choices=[mode.value for mode in Mode], help="The contract's, or FULL for files.")
+        diff.add_argument("--second-opinion", action="store_true", help="Ask jsoncompat too, where it is installed.")
         export = actions.add_parser("export", help="Write a contract in a standard's format.")
         export.add_argument("name", metavar="NAME[@VERSION]", nargs="?", default="", help="Without: the hub's events.")
         export.add_argument("--format", choices=list(exporting.FORMATS), required=True, dest="format_")
@@ -80,7 +82,15 @@ class Command(BaseCommand):
         before, after = side(old), side(new)
         chosen = Mode(mode) if mode else before.mode or Mode.FULL
         verdict = judge(before.schema, after.schema, mode=chosen, version=before.version)
-        self.stdout.write(json.dumps(verdict.as_data(), default=str) if options["json"] else in_words(verdict))
+        asked = options["second_opinion"]
+        opinions = second_opinion.ask(before.schema, after.schema, verdict) if asked else []
+        told = verdict.as_data() | ({"second_opinion": [each.as_data() for each in opinions]} if asked else {})
+        self.stdout.write(json.dumps(told, default=str) if options["json"] else in_words(verdict))
+        for each in opinions:
+            if not each.agrees:
+                self.stderr.write(
+                    f"jsoncompat disagrees about {each.direction}: {'kept' if each.theirs else 'broken'}."
+                )
         if verdict.is_breaking:
             sys.exit(2)
 
