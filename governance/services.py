@@ -179,6 +179,23 @@ def remove_field(*, contract: Contract, name: str, by: Any, seen: int | None = N
     return activate_schema(contract=contract, schema=schema, by=by, note=f"Field {name} removed.")
 
 
+@transaction.atomic
+def save_agreement(
+    *,
+    contract: Contract,
+    owner: str,
+    tags: Sequence[str],
+    levels: Sequence[dict[str, Any]],
+    by: Any,
+    seen: int | None = None,
+) -> ContractVersion:
+    """Owner, tags and service levels, which each version has of its own; what is empty leaves the schema."""
+    said = {"x-owner": owner, "x-tags": list(tags), "x-sla": list(levels)}
+    schema = {name: value for name, value in _editable(contract, seen).items() if name not in said}
+    schema |= {name: value for name, value in said.items() if value}
+    return activate_schema(contract=contract, schema=schema, by=by, note="Owner, tags or service levels changed.")
+
+
 def _active(contract: Contract) -> ContractVersion | None:
     return contract.versions.filter(status=ContractVersion.Status.ACTIVE).first()
 

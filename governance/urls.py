@@ -30,6 +30,7 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    path("contracts/<slug:slug>/agreement/", editing.contract_agreement, name="contract_agreement"),
     *list_urls("rulesets/", rulesets.ruleset_list, "ruleset_list"),
     path("rulesets/new/", rulesets.ruleset_new, name="ruleset_new"),
     path("rulesets/<slug:slug>/", rulesets.ruleset, name="ruleset"),

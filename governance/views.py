@@ -167,6 +167,7 @@ def contract_page(
         "contract": queries.contract_of(entity),
         "version": version,
         "key": ", ".join(markers_of(version.schema).key) if version else "",
+        "owner": version.schema.get("x-owner", "") if version else "",
         "can_edit": me(request).has_hub_perm("contracts.edit", entity.domain_id),
         "tabs": _tabs(entity, tab),
     }

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from governance.models import Contract, ContractVersion, Entity, Ruleset
 from governance.rulesets.services import load_shipped
-from governance.services import load_canonical_model, save_field
+from governance.services import load_canonical_model, save_agreement, save_field
 from hub.accounts.services import create_token
 
 pytestmark = pytest.mark.django_db
@@ -171,6 +171,57 @@ def test_files_hold_only_what_one_may_see(make_person: Any, browse: Browse) -> N
     client = browse(make_person("Vera", ("viewer", "project-wbs")))
     assert client.get("/contracts/invoice.odcs.yaml").status_code == 404
     assert "invoice" not in yaml.safe_load(client.get("/contracts.asyncapi.yaml").content)["channels"]
+
+
+# Owner and service levels -----------------------------------------------------------------------------------
+def test_owner_tags_and_service_levels_are_written_by_form_as_a_version(edit: Client) -> None:
+    given = {
+        "owner": "ann",
+        "tags": "finance, close",
+        "levels": "latency 4 h of amount\navailability 99.5 %",
+        "seen": 1,
+    }
+    assert edit.get("/contracts/invoice/agreement/").status_code == 200
+    assert edit.post("/contracts/invoice/agreement/", given).status_code == 302
+    schema = ContractVersion.objects.get(contract__slug="invoice", status="active").schema
+    assert (schema["x-owner"], schema["x-tags"]) == ("ann", ["finance", "close"])
+    assert schema["x-sla"] == [
+        {"property": "latency", "value": 4, "unit": "h", "element": "amount"},
+        {"property": "availability", "value": 99.5, "unit": "%"},
+    ]
+    page = text(edit.get("/contracts/invoice/"))
+    assert "owned by ann" in page
+    assert "The contract names no owner." not in page
+    again = text(edit.get("/contracts/invoice/agreement/"))
+    assert "latency 4 h of amount" in again
+    emptied = {"owner": "", "tags": "", "levels": "", "seen": 2}
+    assert edit.post("/contracts/invoice/agreement/", emptied).status_code == 302
+    schema = ContractVersion.objects.get(contract__slug="invoice", status="active").schema
+    assert not {"x-owner", "x-tags", "x-sla"} & set(schema)
+
+
+def test_what_a_line_of_a_service_level_does_not_say_is_kept(edit: Client) -> None:
+    levels = [
+        {"property": "latency", "value": 4, "unit": "h", "driver": "regulatory"},
+        {"property": "support", "value": "9-17"},
+    ]
+    contract = Contract.objects.get(slug="skill")
+    save_agreement(contract=contract, owner="", tags=[], levels=levels, by=None)
+    given = {"owner": "ann", "tags": "", "levels": "latency 2 h\nsupport 9-17", "seen": 2}
+    assert edit.post("/contracts/skill/agreement/", given).status_code == 302
+    schema = ContractVersion.objects.get(contract__slug="skill", status="active").schema
+    assert schema["x-sla"] == [{**levels[0], "value": 2}, levels[1]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"levels": "soon"}, "is no service level"), ({"seen": 9}, "Somebody else has changed this contract")],
+)
+def test_a_wrong_agreement_keeps_the_page_and_says_why(edit: Client, change: dict[str, Any], words: str) -> None:
+    response = edit.post("/contracts/skill/agreement/", {"owner": "ann", "tags": "", "levels": "", "seen": 1} | change)
+    assert response.status_code == 422
+    assert words in text(response)
+    assert active("skill") == 1
 
 
 # Rulesets ----------------------------------------------------------------------------------------------------
