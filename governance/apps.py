@@ -8,7 +8,9 @@ class GovernanceConfig(AppConfig):
         from governance import kinds
         from governance.audit import listening
         from governance.terms import kinds as term_kinds
+        from governance.rulesets import kinds as ruleset_kinds
 
         kinds.register()
+        ruleset_kinds.register()
         listening.subscribe()
         term_kinds.register()

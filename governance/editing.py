@@ -9,7 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from governance import queries, services
+from governance import agreement_forms, queries, services
+from governance.agreement_forms import AgreementForm
 from governance.forms import EntityForm, FieldForm, SettingsForm
 from governance.models import Contract, ContractVersion, Entity
 from governance.views import me
@@ -54,6 +55,26 @@ def entity_settings(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect_to(request, _url("contract_fields", entity))
     context = {"form": form, "entity": queries.find_entity(me(request), slug, EDIT)}
     return render_page(request, "governance/entity_settings.html", context, status=_status(form))
+
+
+@requires(EDIT)
+@require_http_methods(["GET", "POST"])
+def contract_agreement(request: HttpRequest, slug: str) -> HttpResponse:
+    """Owner, tags and service levels: a new version when they change."""
+    entity, version = _editable(request, slug)
+    form = AgreementForm(
+        version.schema, request.POST or None, initial=agreement_forms.initial(version.schema, version.number)
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = services.save_agreement(contract=version.contract, by=me(request), **form.cleaned_data)
+        except ConfigError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"Saved. Version {saved.number} of the contract is active.")
+            return redirect_to(request, _url("contract_fields", entity))
+    context = {"form": form, "entity": entity}
+    return render_page(request, "governance/contract_agreement.html", context, status=_status(form))
 
 
 @requires(EDIT)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 
+from governance.exchange.importing import RESERVED
 from governance.field_specs import TYPES, FieldInput, Spec, build, problem, shown
 from governance.models import Contract, ContractVersion, Entity
 from governance.schemas import CLASSIFICATIONS, TYPE_WORDS, fields_of
@@ -15,7 +16,6 @@ from governance.services import FIELD_NAME
 from hub.accounts.models import Domain, User
 from hub.accounts.queries import domains_for
 
-RESERVED = ("new",)
 _CLASS_WORDS = {
     "public": "Public",
     "internal": "Internal",

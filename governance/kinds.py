@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from governance import services
@@ -10,6 +11,8 @@ from governance.calendars.kind import calendar_kind
 from governance.match_rules import services as match_rules
 from governance.matching import rules
 from governance.models import Contract, Entity, MatchRule
+from governance.models import Contract, Entity
+from governance.rulesets.judging import of_contract, refusal
 from governance.schemas import schema_problems
 from governance.service_levels.kind import service_level_kind
 from hub.accounts.models import Domain
@@ -27,7 +30,16 @@ class ContractKind(ModelKind):
     def extra_validate(self, document: Document) -> list[Problem]:
         if "schema" not in document:
             return [Problem("schema", "Contract needs 'schema': a JSON Schema of one record.")]
-        return [Problem(f"schema.{path}".rstrip("."), text) for path, text in schema_problems(document["schema"])]
+        found = [Problem(f"schema.{path}".rstrip("."), text) for path, text in schema_problems(document["schema"])]
+        return found or list(self._ruleset_problems(document))
+
+    def _ruleset_problems(self, document: Document) -> Iterator[Problem]:
+        """What a changed schema would fail; one that stands already is judged on the page of its rulesets."""
+        found = Contract.objects.select_related("entity__domain").filter(slug=document["slug"]).first()
+        if found is None or self.extra_dump(found).get("schema") == document["schema"]:
+            return
+        if sentence := refusal(of_contract(found, document["schema"])):
+            yield Problem("schema", sentence)
 
     def extra_references(self, document: Document) -> list[tuple[str, str, str]]:
         properties = (document.get("schema") or {}).get("properties") or {}

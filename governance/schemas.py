@@ -168,12 +168,12 @@ def _is_masked(spec: Mapping[str, Any]) -> bool:
 
 def rules_of(schema: Schema) -> list[str]:
     """The rules across several fields (`allOf`), in the words of their titles."""
-    return [str(rule.get("title") or rule) for rule in schema.get("allOf") or ()]
+    return [str(rule.get("title") or rule) for rule in schema.get("allOf") or () if isinstance(rule, dict)]
 
 
 def schema_problems(schema: Any) -> list[tuple[str, str]]:
     """(path, sentence) for everything that makes a schema unusable as a contract; empty when it is sound."""
-    if error := schema_error(schema):
+    if error := schema_error(schema, may_contain_itself=False):
         return [error]
     return list(_marker_problems(schema))
 
@@ -190,9 +190,21 @@ def _marker_problems(schema: Schema) -> Iterator[tuple[str, str]]:
         yield "properties", "No property is marked `x-key: true`, so records could not be told apart."
     for name, spec in properties.items():
         yield from _property_problems(name, spec, properties)
+    yield from _agreement_problems(schema)
     for name in schema.get("required") or ():
         if name not in properties:
             yield "required", f"There is no property {name!r}."
+
+
+def _agreement_problems(schema: Schema) -> Iterator[tuple[str, str]]:
+    """Owner, tags and service levels, which the whole contract has."""
+    if not isinstance(schema.get("x-owner", ""), str):
+        yield "x-owner", "Write who owns the contract: a name or an address."
+    tags, levels = schema.get("x-tags", []), schema.get("x-sla", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        yield "x-tags", "Tags are a list of texts."
+    if not isinstance(levels, list) or not all(isinstance(each, dict) and each.get("property") for each in levels):
+        yield "x-sla", "Service levels are a list such as {property: latency, value: 4, unit: h}."
 
 
 def _property_problems(name: str, spec: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,8 @@ from governance.audit import views as audit
 from governance.billing import views as billing
 from governance.calendars import views as calendars
 from governance.match_rules import views as match_rules
+from governance.exchange import views as exchange
+from governance.rulesets import views as rulesets
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -18,6 +20,10 @@ urlpatterns = [
     path("audit/<int:pk>/", audit.audit_entry, name="audit_entry"),
     *list_urls("contracts/", views.contract_list, "contract_list"),
     path("contracts/new/", editing.entity_new, name="entity_new"),
+    path("contracts/import/", exchange.contract_import, name="contract_import"),
+    path("contracts.asyncapi.yaml", exchange.events_file, name="events_file"),
+    path("contracts/<slug:slug>.odcs.yaml", exchange.contract_file, {"format_": "odcs"}, name="odcs_file"),
+    path("contracts/<slug:slug>.asyncapi.yaml", exchange.contract_file, {"format_": "asyncapi"}, name="asyncapi_file"),
     path("contracts/<slug:slug>.schema.json", views.schema_file, name="schema_file"),
     path("contracts/<slug:slug>/", views.contract_fields, name="contract_fields"),
     path("contracts/<slug:slug>/versions/", views.contract_versions, name="contract_versions"),
@@ -39,6 +45,10 @@ urlpatterns = [
     *list_urls("match-rules/", match_rules.match_rule_list, "match_rule_list"),
     path("match-rules/new/", match_rules.match_rule_new, name="match_rule_new"),
     path("match-rules/<slug:slug>/", match_rules.match_rule_edit, name="match_rule_edit"),
+    path("contracts/<slug:slug>/agreement/", editing.contract_agreement, name="contract_agreement"),
+    *list_urls("rulesets/", rulesets.ruleset_list, "ruleset_list"),
+    path("rulesets/new/", rulesets.ruleset_new, name="ruleset_new"),
+    path("rulesets/<slug:slug>/", rulesets.ruleset, name="ruleset"),
 ]
 
 nav.register(
@@ -60,4 +70,5 @@ nav.register(
 )
 nav.register(
     Entry("Build", "Match rules", "governance:match_rule_list", icon="equal", permission="contracts.view", order=35)
+    Entry("Build", "Rulesets", "governance:ruleset_list", icon="shield-check", permission="contracts.view", order=35)
 )

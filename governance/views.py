@@ -12,9 +12,10 @@ from django.urls import reverse
 
 from governance import queries
 from governance.compatibility.verdict import Mode, judge
-from governance.contracts import portable_schema
 from governance.diff import compare
+from governance.exchange.json_schema import to_json_schema
 from governance.models import Contract, ContractVersion, Entity
+from governance.rulesets.judging import of_contract
 from governance.schemas import markers_of, rules_of
 from governance.terms.queries import terms_by_field
 from hub.accounts.models import User
@@ -80,6 +81,7 @@ def contract_fields(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "fields": [(field, bound.get(field.name, [])) for field in queries.fields_for(entity)],
         "rules": rules_of(version.schema) if version else [],
+        "failing": of_contract(version.contract, version.schema) if version else [],
         "refs": set(queries.entities_for(me(request)).values_list("slug", flat=True)),
     }
     return contract_page(request, "governance/contract_fields.html", entity, "fields", context)
@@ -118,7 +120,7 @@ def _comparison(asked: str, versions: list[ContractVersion]) -> dict[str, Any]:
 def contract_schema(request: HttpRequest, slug: str) -> HttpResponse:
     """The contract as JSON Schema, for developers."""
     entity = queries.find_entity(me(request), slug)
-    context = {"asked": _asked_version(request, entity)}
+    context = {"asked": asked_version(request, entity)}
     return contract_page(request, "governance/contract_schema.html", entity, "schema", context)
 
 
@@ -126,16 +128,16 @@ def contract_schema(request: HttpRequest, slug: str) -> HttpResponse:
 def schema_file(request: HttpRequest, slug: str) -> HttpResponse:
     """The same as a file; formats of our own are written out as patterns, so that any validator can use it."""
     entity = queries.find_entity(me(request), slug)
-    version = _asked_version(request, entity)
+    version = asked_version(request, entity)
     if version is None:
         raise Http404
-    body = orjson.dumps(portable_schema(version.schema), option=orjson.OPT_INDENT_2)
+    body = orjson.dumps(to_json_schema(version.schema, slug), option=orjson.OPT_INDENT_2)
     response = HttpResponse(body, content_type="application/schema+json")
     response["Content-Disposition"] = f'attachment; filename="{slug}.v{version.number}.schema.json"'
     return response
 
 
-def _asked_version(request: HttpRequest, entity: Entity) -> ContractVersion | None:
+def asked_version(request: HttpRequest, entity: Entity) -> ContractVersion | None:
     """The version that ?version= names, else the one in force."""
     asked, contract = request.GET.get("version", ""), queries.contract_of(entity)
     if not asked:
@@ -167,6 +169,7 @@ def contract_page(
         "contract": queries.contract_of(entity),
         "version": version,
         "key": ", ".join(markers_of(version.schema).key) if version else "",
+        "owner": version.schema.get("x-owner", "") if version else "",
         "can_edit": me(request).has_hub_perm("contracts.edit", entity.domain_id),
         "tabs": _tabs(entity, tab),
     }

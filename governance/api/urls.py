@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from governance.api import audit, match_rules, views
 from governance.api.billing import BillingRuleViewSet
 from governance.api.calendars import BusinessCalendarViewSet
+from governance.api import exchange, rulesets, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
@@ -13,6 +14,7 @@ router.register("contracts", views.ContractViewSet, "contract")
 router.register("calendars", BusinessCalendarViewSet, "calendar")
 router.register("billing-rules", BillingRuleViewSet, "billing-rule")
 router.register("match-rules", match_rules.MatchRuleViewSet, "match_rule")
+router.register("rulesets", rulesets.RulesetViewSet, "ruleset")
 
 urlpatterns = [
     path("", include(router.urls)),
@@ -23,4 +25,7 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/<str:name>/", views.FieldDetail.as_view(), name="contract-field"),
     path("audit/", audit.AuditList.as_view(), name="audit-list"),
     path("audit/<int:pk>/", audit.AuditDetail.as_view(), name="audit-detail"),
+    path("contracts/<slug:slug>/export/<slug:format_>/", exchange.ContractExport.as_view(), name="contract-export"),
+    path("contract-imports/", exchange.ContractImport.as_view(), name="contract-imports"),
+    path("asyncapi/", exchange.EventsExport.as_view(), name="asyncapi"),
 ]

@@ -95,6 +95,16 @@ KINDS: dict[str, Kind] = dict(
         _kind("rule_added", "Rule across fields added", BACKWARD, _WARN, "Records that break it will be set aside."),
         _kind("rule_removed", "Rule across fields removed", FORWARD, _WARN, "Check that consumers do not rely on it."),
         _kind("rule_changed", "Rule across fields changed", BOTH, _ERR, "Add the new rule beside the old one first."),
+        _kind("owner_changed", "Owner of the contract changed", NOTHING, _INFO),
+        _kind(
+            "service_level_loosened", "Service level loosened or dropped", NOTHING, _WARN,
+            "Ask the consumers who plan with it.", "consumers",
+        ),
+        _kind("service_level_tightened", "Service level added or tightened", NOTHING, _INFO),
+        _kind(
+            "service_level_changed", "Service level changed", NOTHING, _WARN,
+            "Ask the consumers who plan with it.", "consumers",
+        ),
         _kind("opened", "Unknown fields are now allowed", NOTHING, _INFO),
         _kind("closed", "Unknown fields are no longer allowed", BACKWARD, _WARN, "Records with unknown fields will not pass."),
         _kind("text_changed", "Words for people changed", NOTHING, _INFO),

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from governance.compatibility import limits
+from governance.compatibility import levels, limits
 from governance.compatibility.changes import Change, change
 from governance.schemas import CLASSIFICATIONS, Schema, is_nullable
 
@@ -72,7 +72,7 @@ class _Walker:
         old, new = _properties(before), _properties(after)
         renamed = self._renamed(old, new)
         for name, came_from in renamed.items():
-            served = came_from in (new[name].get("x-aliases") or ())
+            served = came_from in _aliases(new[name])
             yield change(_join(path, name), "field_renamed_with_alias" if served else "field_renamed", came_from, name)
         for name in old:
             if name not in new and name not in renamed.values():
@@ -86,6 +86,8 @@ class _Walker:
         yield from self._whole(path, before, after)
         yield from limits.compared(path, before, after)
         yield from _words(path, before, after)
+        if not path:
+            yield from levels.compared(before, after)
         if not path and [n for n in old if n in new] != [n for n in new if n in old]:
             yield change(path, "order_changed", list(old), list(new))
 
@@ -94,7 +96,7 @@ class _Walker:
         gone = [name for name in old if name not in new]
         found = {}
         for name, spec in new.items():
-            named = [*(spec.get("x-aliases") or ()), spec.get("x-renamed-from")]
+            named = [*_aliases(spec), spec.get("x-renamed-from")]
             origin = next((other for other in gone if other in named), None)
             if name not in old and origin is not None:
                 found[name] = origin
@@ -162,7 +164,8 @@ class _Walker:
     def _whole(self, path: str, before: Spec, after: Spec) -> Iterator[Change]:
         for name in _WHOLE:
             yield from _constraint(path, before.get(name), after.get(name))
-        for name in sorted({*before, *after} - _KNOWN - set(_WHOLE)):
+        told = levels.NAMES if not path else frozenset()
+        for name in sorted({*before, *after} - _KNOWN - set(_WHOLE) - told):
             if before.get(name) != after.get(name):
                 yield change(path, "annotation_changed", {name: before.get(name)}, {name: after.get(name)})
 
@@ -214,8 +217,18 @@ def _rules(path: str, before: Spec, after: Spec) -> Iterator[Change]:
             yield change(path, "rule_changed", old[title], new[title])
 
 
-def _titled(rules: Sequence[Spec] | None) -> dict[str, Spec]:
-    return {str(rule.get("title") or json.dumps(rule, sort_keys=True)): rule for rule in rules or ()}
+def _titled(rules: Sequence[Any] | None) -> dict[str, Any]:
+    """A rule may be a plain true or false; it is known by that then."""
+    return {_title(rule) or json.dumps(rule, sort_keys=True): rule for rule in rules or ()}
+
+
+def _title(rule: Any) -> str:
+    return str(rule.get("title") or "") if isinstance(rule, Mapping) else ""
+
+
+def _aliases(spec: Spec) -> list[Any]:
+    given = spec.get("x-aliases")
+    return given if isinstance(given, list) else []
 
 
 def _types(path: str, before: Spec, after: Spec) -> Iterator[Change]:
@@ -303,7 +316,9 @@ def _notes(path: str, before: Spec, after: Spec) -> Iterator[Change]:
 
 
 def _classification(spec: Spec) -> int:
-    return CLASSIFICATIONS.index(spec.get("x-classification", "internal"))
+    """Its place among the classes; a word that is none counts as the strictest."""
+    found = spec.get("x-classification", "internal")
+    return CLASSIFICATIONS.index(found) if found in CLASSIFICATIONS else len(CLASSIFICATIONS) - 1
 
 
 def _words(path: str, before: Spec, after: Spec) -> Iterator[Change]:

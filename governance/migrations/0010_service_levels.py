@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0002_domains'),
         ('connectors', '0003_retry_policy'),
-        ('governance', '0006_match_rules'),
+        ('governance', '0009_rulesets'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

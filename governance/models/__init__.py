@@ -5,6 +5,7 @@ from governance.models.billing_rule import BillingRule, BillingRuleVersion
 from governance.models.calendar import BusinessCalendar
 from governance.models.contract import Contract, ContractVersion, Entity
 from governance.models.match_rule import MatchRule
+from governance.models.ruleset import Ruleset
 from governance.models.service_level import ServiceLevel
 from governance.models.term import Term
 
@@ -20,6 +21,7 @@ __all__ = [
     "ContractVersion",
     "Entity",
     "MatchRule",
+    "Ruleset",
     "ServiceLevel",
     "Term",
 ]

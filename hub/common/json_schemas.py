@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 import jsonschema_rs
 
+from hub.common.schema_bounds import bound_error
+
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -13,12 +15,14 @@ def _refuse(uri: str) -> NoReturn:
     raise ValueError(f"it refers to another document, {uri}, which is not fetched. Write the part here.")
 
 
-def schema_error(schema: Any) -> tuple[str, str] | None:
-    """(dotted path, sentence) when this is no usable schema, else None."""
+def schema_error(schema: Any, *, may_contain_itself: bool = True) -> tuple[str, str] | None:
+    """(dotted path, sentence) when this is no usable schema, else None. Bounds come first: see hub.common.schema_bounds."""
     if not isinstance(schema, dict):
         return "", 'A schema is a JSON object, such as {"type": "object", "required": ["id"]}.'
     if schema.get("$schema", DRAFT) != DRAFT:
         return "$schema", f"Only schemas of {DRAFT} are understood."
+    if beyond := bound_error(schema, may_contain_itself=may_contain_itself):
+        return beyond
     try:
         jsonschema_rs.meta.validate(schema)
         validator(schema)

@@ -6,10 +6,13 @@ class EventsConfig(AppConfig):
     label = "events"
 
     def ready(self) -> None:
+        from governance.exchange import asyncapi
         from hub.common import facts
-        from hub.events import kinds, notices, telling  # noqa: F401 - the notices register themselves
+        from hub.events import kinds, notices, telling, types  # noqa: F401 - the notices register themselves
+        from hub.sync.payloads import masked_names
 
         kinds.register()
+        asyncapi.register(types.DESCRIBED, masked_names)
         facts.subscribe("ledger_written", telling.on_ledger)
         facts.subscribe("records_removed", telling.on_removed)
         facts.subscribe("run_ended", telling.on_run_ended)

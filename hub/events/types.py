@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from governance.exchange.asyncapi import EventType
 from hub.sync.states import Outcome, RunStatus
 
 RECORD_TYPES = {
@@ -22,6 +23,18 @@ TYPES = {
     "term.met": "The numbers of a term have met again",
 }
 TEST = "test"
+_RECORD_DATA = ("entity", "id", "key", "version")
+# What each kind of event says in its `data`, by the first word of its name.
+_DATA = {
+    "record": _RECORD_DATA,
+    "run": ("run", "sync", "entity", "trigger", "status", "counts", "error_code", "error"),
+    "delivery": (*_RECORD_DATA, "sync", "run", "attempt", "error_code", "error"),
+    "connection": ("connection", "name", "state", "error"),
+}
+DESCRIBED = [
+    EventType(name, title, _DATA[name.partition(".")[0]], is_about_record=name in RECORD_TYPES)
+    for name, title in TYPES.items()
+]
 
 OF_OUTCOME = {
     Outcome.CREATED: "record.created",

@@ -13,8 +13,8 @@ from hub.common.json_schemas import schema_error, validator
         ([], "", "JSON object"),
         ({"type": "strin"}, "type", "not JSON Schema"),
         ({"$schema": "http://json-schema.org/draft-07/schema#"}, "$schema", "2020-12"),
-        ({"properties": {"a": {"$ref": "http://127.0.0.1:9/x.json"}}}, "", "not fetched"),
-        ({"$ref": "#/$defs/none"}, "", "not JSON Schema"),
+        ({"properties": {"a": {"$ref": "http://127.0.0.1:9/x.json"}}}, "properties.a.$ref", "not fetched"),
+        ({"$ref": "#/$defs/none"}, "$ref", "leads to nothing"),
     ],
 )
 def test_what_is_wrong_is_said(schema, place, words):

@@ -29,6 +29,10 @@ def number(**more: Any) -> dict[str, Any]:
     return {"type": "number", **more}
 
 
+def level(value: int, unit: str, property_: str = "latency") -> dict[str, Any]:
+    return {**schema(), "x-sla": [{"property": property_, "value": value, "unit": unit}]}
+
+
 BOTH = "backward forward"
 # (kind, path, severity, what breaks, before, after)
 TABLE: list[tuple[str, str, str, str, dict[str, Any], dict[str, Any]]] = [
@@ -77,6 +81,13 @@ TABLE: list[tuple[str, str, str, str, dict[str, Any], dict[str, Any]]] = [
         "rule_changed", "", "err", BOTH,
         {**schema(), "allOf": [{"title": "R", "required": ["id"]}]}, {**schema(), "allOf": [{"title": "R", "required": []}]},
     ),
+    ("owner_changed", "", "info", "", schema(), {**schema(), "x-owner": "ann"}),
+    ("service_level_loosened", "", "warn", "", level(4, "h"), level(1, "d")),
+    ("service_level_loosened", "", "warn", "", level(99, "%", "availability"), level(98, "%", "availability")),
+    ("service_level_loosened", "", "warn", "", level(4, "h"), schema()),
+    ("service_level_tightened", "", "info", "", level(4, "hours"), level(30, "min")),
+    ("service_level_tightened", "", "info", "", schema(), level(4, "h")),
+    ("service_level_changed", "", "warn", "", level(1, "x", "support"), level(2, "x", "support")),
     ("opened", "", "info", "", {**schema(), "additionalProperties": False}, schema()),
     ("closed", "", "warn", "backward", schema(), {**schema(), "additionalProperties": False}),
     ("text_changed", "a", "info", "", schema(a=text(description="x")), schema(a=text(description="y"))),

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from governance.rulesets.services import load_shipped
 from governance.services import load_canonical_model
 from hub.accounts.models import Domain
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         restore_domains()
         made = load_canonical_model()
+        load_shipped()
         if made and options["verbosity"]:
             self.stdout.write(f"{made} entities of the canonical model were created.")
 
