@@ -7,8 +7,8 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import kinds
         from governance.audit import listening
-        from governance.terms import kinds as term_kinds
         from governance.rulesets import kinds as ruleset_kinds
+        from governance.terms import kinds as term_kinds
 
         kinds.register()
         ruleset_kinds.register()

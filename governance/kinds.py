@@ -11,7 +11,6 @@ from governance.calendars.kind import calendar_kind
 from governance.match_rules import services as match_rules
 from governance.matching import rules
 from governance.models import Contract, Entity, MatchRule
-from governance.models import Contract, Entity
 from governance.rulesets.judging import of_contract, refusal
 from governance.schemas import schema_problems
 from governance.service_levels.kind import service_level_kind

@@ -6,8 +6,8 @@ from governance import editing, views
 from governance.audit import views as audit
 from governance.billing import views as billing
 from governance.calendars import views as calendars
-from governance.match_rules import views as match_rules
 from governance.exchange import views as exchange
+from governance.match_rules import views as match_rules
 from governance.rulesets import views as rulesets
 from hub.common import nav
 from hub.common.lists import list_urls
@@ -70,5 +70,7 @@ nav.register(
 )
 nav.register(
     Entry("Build", "Match rules", "governance:match_rule_list", icon="equal", permission="contracts.view", order=35)
+)
+nav.register(
     Entry("Build", "Rulesets", "governance:ruleset_list", icon="shield-check", permission="contracts.view", order=35)
 )

@@ -3,10 +3,9 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from governance.api import audit, match_rules, views
+from governance.api import audit, exchange, match_rules, rulesets, views
 from governance.api.billing import BillingRuleViewSet
 from governance.api.calendars import BusinessCalendarViewSet
-from governance.api import exchange, rulesets, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
