@@ -30,6 +30,7 @@ _DATA = {
     "run": ("run", "sync", "entity", "trigger", "status", "counts", "error_code", "error"),
     "delivery": (*_RECORD_DATA, "sync", "run", "attempt", "error_code", "error"),
     "connection": ("connection", "name", "state", "error"),
+    "term": ("term", "name", "systems", "difference", "unit", "currency", "opened_at"),
 }
 DESCRIBED = [
     EventType(name, title, _DATA[name.partition(".")[0]], is_about_record=name in RECORD_TYPES)
