@@ -15,7 +15,7 @@ from governance.services import FIELD_NAME
 from hub.accounts.models import Domain, User
 from hub.accounts.queries import domains_for
 
-RESERVED = ("new",)
+RESERVED = ("new", "breaches", "drifts")
 _CLASS_WORDS = {
     "public": "Public",
     "internal": "Internal",

@@ -7,9 +7,10 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         from hub.common import facts
-        from hub.events import kinds, notices, telling  # noqa: F401 - the notices register themselves
+        from hub.events import consumers, kinds, notices, telling  # noqa: F401 - the notices register themselves
 
         kinds.register()
+        consumers.register()
         facts.subscribe("ledger_written", telling.on_ledger)
         facts.subscribe("records_removed", telling.on_removed)
         facts.subscribe("run_ended", telling.on_run_ended)

@@ -10,6 +10,7 @@ from typing import Any
 from connectors.models import Connection, Stream
 from connectors.services import stream_spec
 from governance.contracts import ContractCheck, unknown_fields
+from governance.lifecycle import refuse_retired
 from governance.models import Contract, ContractVersion, Entity
 from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
@@ -88,6 +89,7 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
     mapping, entity, stream = sync.mapping, sync.entity, sync.stream
     version = (run.mapping_version if run else None) or _active_mapping(sync)
     contract_version = (run.contract_version if run else None) or _active_contract(entity)
+    refuse_retired(contract_version)
     parsed = parse_rules(version.rules)
     if not parsed:
         raise ConfigError(f"The mapping {mapping.name!r} has no rules.", fix="Map at least the key.", code="NO_RULES")
