@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from governance.compatibility.changes import Change
@@ -25,6 +26,8 @@ class Consumer:
     way: Way
     fields: frozenset[str] | None = None
     url: str = ""
+    # When it last used the version that was in force then, where the source of this consumer knows.
+    last_at: datetime | None = None
 
     def is_hit_by(self, change: Change) -> bool:
         """Whether this consumer can no longer do its work after the change."""

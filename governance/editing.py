@@ -45,7 +45,7 @@ def entity_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Name, domain, unknown fields, load order and waiting time."""
     entity = queries.find_entity(me(request), slug, EDIT)
     contract = queries.contract_of(entity)
-    promised = {"mode": contract.mode, "compatibility": contract.compatibility} if contract else {}
+    promised = {name: getattr(contract, name) for name in services.OF_CONTRACT} if contract else {}
     initial = {**promised, "max_wait_minutes": entity.max_wait_seconds // 60}
     form = SettingsForm(me(request), request.POST or None, instance=entity, initial=initial)
     if request.method == "POST" and form.is_valid():

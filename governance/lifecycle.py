@@ -6,12 +6,10 @@ Every step is locked, checked and told to the audit here; the database refuses t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from django.db import transaction
 
-from governance import traffic
 from governance.compatibility.verdict import Mode, Verdict, judge, judge_history
 from governance.diff import summary
 from governance.models import Contract, ContractVersion
@@ -20,7 +18,7 @@ from hub.common import facts
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.reasons import needed, tidy
-from hub.common.times import business_now, business_today
+from hub.common.times import business_now
 
 Status = ContractVersion.Status
 STEPS: Mapping[str, frozenset[str]] = {
@@ -57,17 +55,6 @@ def compared(old: ContractVersion, new: ContractVersion, *, mode: Mode | None = 
 def successor_of(version: ContractVersion) -> ContractVersion | None:
     """The version that is in force in place of this one."""
     return version.contract.versions.filter(status=Status.ACTIVE).exclude(pk=version.pk).first()
-
-
-def why_not_retired(version: ContractVersion) -> str:
-    """What keeps a deprecated version from being retired; empty when nothing does."""
-    if version.sunset_date and version.sunset_date > business_today():
-        return f"It is served until its sunset on {version.sunset_date.isoformat()}."
-    if users := traffic.remaining(version):
-        named = ", ".join(f"{each.kind} {each.name}" for each in users[:4])
-        more = f" and {len(users) - 4} more" if len(users) > 4 else ""
-        return f"It was used in the last {traffic.QUIET_DAYS} days by {named}{more}."
-    return ""
 
 
 def refuse_retired(version: ContractVersion) -> None:
@@ -107,14 +94,14 @@ def propose(*, contract: Contract, schema: Schema, by: Any, note: str = "") -> C
 @transaction.atomic
 def submit(version: ContractVersion, *, by: Any, reason: str = "") -> ContractVersion:
     """Hand a draft to the reviewers."""
-    return _step(version, Status.IN_REVIEW, "contract.version_submitted", by=by, reason=reason)
+    return step(version, Status.IN_REVIEW, "contract.version_submitted", by=by, reason=reason)
 
 
 @transaction.atomic
 def send_back(version: ContractVersion, *, by: Any, reason: str) -> ContractVersion:
     """Make a version that is in review, or approved and not in force yet, a draft again."""
     why = needed(reason, "Say what has to change.", where=version.ref)
-    return _step(version, Status.DRAFT, "contract.version_sent_back", by=by, reason=why)
+    return step(version, Status.DRAFT, "contract.version_sent_back", by=by, reason=why)
 
 
 @transaction.atomic
@@ -123,7 +110,7 @@ def abandon(version: ContractVersion, *, by: Any, reason: str) -> ContractVersio
     if version.status != Status.DRAFT:
         raise ConfigError("Only a draft can be given up.", where=version.ref, fix="Send it back first.")
     why = needed(reason, "Say why the draft is given up.", where=version.ref)
-    return _step(version, Status.RETIRED, "contract.version_abandoned", by=by, reason=why, retired_at=business_now())
+    return step(version, Status.RETIRED, "contract.version_abandoned", by=by, reason=why, retired_at=business_now())
 
 
 @transaction.atomic
@@ -131,7 +118,7 @@ def approve(version: ContractVersion, *, by: Any, reason: str = "") -> ContractV
     """Agree to a version that is in review. Nobody approves what they proposed."""
     if by is not None and version.created_by_id == by.pk:
         raise ConfigError("Nobody approves their own version.", where=version.ref, fix="Ask somebody else.")
-    return _step(version, Status.APPROVED, "contract.version_approved", by=by, reason=reason)
+    return step(version, Status.APPROVED, "contract.version_approved", by=by, reason=reason)
 
 
 @transaction.atomic
@@ -140,10 +127,9 @@ def activate(
     *,
     by: Any,
     accepted_break: str = "",
-    sunset_date: date | None = None,
     is_promised: bool = True,
 ) -> ContractVersion:
-    """Put an approved version in force; the one before is deprecated, with a sunset where one is given.
+    """Put an approved version in force; the one before is deprecated.
 
     Raises ConfigError (BREAKING) when it breaks what the contract promises and nobody says why that is accepted.
     Without `is_promised` nothing was promised to anybody yet.
@@ -154,13 +140,11 @@ def activate(
         _keep_promise(version, why)
     version.semver = _semver(version.contract, version.schema)
     for before in version.contract.versions.filter(status=Status.ACTIVE):
-        _set(before, status=Status.DEPRECATED, deprecated_at=business_now())
-        if sunset_date:
-            announce_sunset(before, sunset_date=sunset_date, by=by)
+        put(before, status=Status.DEPRECATED, deprecated_at=business_now())
     version.accepted_break = why
     _move(version, Status.ACTIVE, activated_at=business_now(), accepted_break=why, semver=version.semver)
     if by is not None:
-        _tell("contract.activated", version, by=by, reason=version.note, accepted_break=why)
+        told("contract.activated", version, by=by, reason=version.note, accepted_break=why)
     facts.publish("contract_activated", version=version)
     return version
 
@@ -171,32 +155,6 @@ def walk(version: ContractVersion, *, by: Any, accepted_break: str = "", is_prom
         _move(version, Status.IN_REVIEW)
         _move(version, Status.APPROVED)
         return activate(version, by=by, accepted_break=accepted_break, is_promised=is_promised)
-
-
-@transaction.atomic
-def announce_sunset(version: ContractVersion, *, sunset_date: date, by: Any, reason: str = "") -> ContractVersion:
-    """Say until when a deprecated version is served, and tell its consumers."""
-    if version.status != Status.DEPRECATED:
-        raise ConfigError(
-            "Only a deprecated version has a sunset.", where=version.ref, fix="Put its successor in force first."
-        )
-    if sunset_date <= business_today():
-        raise ConfigError("A sunset lies in the future.", where=version.ref, fix="Choose a later day.")
-    _set(version, sunset_date=sunset_date)
-    _tell("contract.sunset_announced", version, by=by, reason=reason, sunset_date=sunset_date.isoformat())
-    facts.publish("contract_deprecated", version=version, days=(sunset_date - business_today()).days)
-    return version
-
-
-@transaction.atomic
-def retire(version: ContractVersion, *, by: Any, reason: str) -> ContractVersion:
-    """Serve a deprecated version no longer. Raises ConfigError while its sunset is ahead or somebody still uses it."""
-    why = needed(reason, "Say why the version is retired.", where=version.ref)
-    if version.status == Status.DEPRECATED and (sentence := why_not_retired(version)):
-        raise ConfigError(sentence, where=version.ref, fix="Wait, or move its consumers first.", code="IN_USE")
-    if version.status == Status.DRAFT:
-        raise ConfigError("A draft was never served.", where=version.ref, fix="Give it up instead.")
-    return _step(version, Status.RETIRED, "contract.version_retired", by=by, reason=why, retired_at=business_now())
 
 
 # Parts ------------------------------------------------------------------------------------------------------
@@ -233,9 +191,12 @@ def _keep_key_order(contract: Contract, before: Schema, after: Schema) -> None:
         )
 
 
-def _step(version: ContractVersion, to: str, act: str, *, by: Any, reason: str, **values: Any) -> ContractVersion:
+# Steps, for this module and governance.deprecation ----------------------------------------------------------
+
+
+def step(version: ContractVersion, to: str, act: str, *, by: Any, reason: str, **values: Any) -> ContractVersion:
     _move(version, to, **values)
-    _tell(act, version, by=by, reason=tidy(reason))
+    told(act, version, by=by, reason=tidy(reason))
     return version
 
 
@@ -250,16 +211,16 @@ def _move(version: ContractVersion, to: str, **values: Any) -> None:
             fix=f"From here it becomes {' or '.join(sorted(word[s] for s in STEPS[now])) or 'nothing else'}.",
             code="STEP",
         )
-    _set(version, status=to, **values)
+    put(version, status=to, **values)
 
 
-def _set(version: ContractVersion, **values: Any) -> None:
+def put(version: ContractVersion, **values: Any) -> None:
     for name, value in values.items():
         setattr(version, name, value)
     version.save(update_fields=list(values))
 
 
-def _tell(act: str, version: ContractVersion, *, by: Any, reason: str, **details: Any) -> None:
+def told(act: str, version: ContractVersion, *, by: Any, reason: str, **details: Any) -> None:
     told = {name: value for name, value in details.items() if value}
     tell(
         Act(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from governance import editing, views
+from governance import editing, version_views, views
 from governance.audit import views as audit
 from hub.common import nav
 from hub.common.lists import list_urls
@@ -15,9 +15,13 @@ urlpatterns = [
     path("audit/<int:pk>/", audit.audit_entry, name="audit_entry"),
     *list_urls("contracts/", views.contract_list, "contract_list"),
     path("contracts/new/", editing.entity_new, name="entity_new"),
+    *list_urls("contracts/breaches/", version_views.breach_list, "breach_list"),
     path("contracts/<slug:slug>.schema.json", views.schema_file, name="schema_file"),
     path("contracts/<slug:slug>/", views.contract_fields, name="contract_fields"),
     path("contracts/<slug:slug>/versions/", views.contract_versions, name="contract_versions"),
+    path("contracts/<slug:slug>/versions/new/", version_views.version_new, name="version_new"),
+    path("contracts/<slug:slug>/versions/<int:number>/", version_views.version_detail, name="version_detail"),
+    path("contracts/<slug:slug>/versions/<int:number>/<slug:act>/", version_views.version_act, name="version_act"),
     path("contracts/<slug:slug>/schema/", views.contract_schema, name="contract_schema"),
     path("contracts/<slug:slug>/history/", views.contract_history, name="contract_history"),
     path("contracts/<slug:slug>/settings/", editing.entity_settings, name="entity_settings"),

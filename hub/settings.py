@@ -183,6 +183,8 @@ CELERY_TASK_ROUTES = {
     "hub.events.tasks.send": {"queue": "tell"},
     "hub.events.tasks.tick": {"queue": "monitor"},
     "hub.events.tasks.forget_old": {"queue": "monitor"},
+    "governance.tasks.notify_of_sunsets": {"queue": "monitor"},
+    "governance.tasks.forget_old": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -212,6 +214,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
+    "sunsets": {"task": "governance.tasks.notify_of_sunsets", "schedule": 3600, "options": {"expires": 3600}},
+    "forget_breaches": {"task": "governance.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
 }
 
 REST_FRAMEWORK = {

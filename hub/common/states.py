@@ -55,6 +55,8 @@ _WORDS: dict[Token, dict[str, str]] = {
         "passed": "Passed",
         "on_time": "On time",
         "applied": "Applied",
+        "migrated": "Migrated",
+        "accepted": "Accepted",
     },
     "run": {
         "run": "Running",
@@ -66,6 +68,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "probing": "Probing",
         "testing": "Testing",
         "changed": "Changed",
+        "acknowledged": "Acknowledged",
     },
     "queued": {
         "queued": "Queued",
@@ -79,6 +82,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "untested": "Not tested",
         "draft": "Draft",
         "invited": "Invited",
+        "notified": "Notified",
     },
     "warn": {
         "warn": "Warning",
@@ -94,6 +98,12 @@ _WORDS: dict[Token, dict[str, str]] = {
         "unsure": "Outcome unknown",
         "suspect": "Suspect",
         "deprecated": "Deprecated",
+        "kept": "Kept as it is",
+        "value_dropped": "Value dropped",
+        "row_dropped": "Record dropped",
+        "warned": "Passed with a warning",
+        "open": "Open",
+        "in_use": "In use",
     },
     "fail": {
         "fail": "Failed",
@@ -133,6 +143,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "deactivated": "Deactivated",
         "ignored": "Ignored",
         "none": "No run",
+        "dismissed": "Dismissed",
     },
 }
 

@@ -16,3 +16,4 @@ class EventsConfig(AppConfig):
         facts.subscribe("run_ended", telling.on_run_ended)
         facts.subscribe("circuit_opened", telling.on_circuit_opened)
         facts.subscribe("circuit_closed", telling.on_circuit_closed)
+        facts.subscribe("contract_deprecated", telling.on_contract_deprecated)

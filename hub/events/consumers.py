@@ -25,4 +25,4 @@ def of_entity(entity: Entity) -> Iterator[Consumer]:
     for each in found.defer("secrets", "headers"):
         fields = None if each.payload == Subscription.Payload.FULL else frozenset(each.only_when)
         url = reverse("events:subscription_detail", args=[each.slug])
-        yield Consumer("Subscription", each.slug, each.name, "reads", fields, url)
+        yield Consumer("Subscription", each.slug, each.name, "reads", fields, url, each.delivered_at)

@@ -18,6 +18,7 @@ TYPES = {
     "delivery.unsure": "It is not known whether a delivery arrived",
     "connection.down": "A connection stopped answering, or refuses the sign-in",
     "connection.up": "A connection works again",
+    "contract.deprecated": "A version of a contract has a sunset, or comes near it",
 }
 TEST = "test"
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import orjson
 
-from hub.common.errors import HubError, MissingReference, RecordError
+from hub.common.errors import Discarded, HubError, MissingReference, RecordError
 from hub.records.copying import json_bytes, texts, without_nul
 from hub.sync.prepare import Problem
 from hub.sync.states import HeldState, Outcome
 
 
 def outcome_of(error: HubError) -> Outcome:
+    if isinstance(error, Discarded):
+        return Outcome.DISCARDED
     return Outcome.WAITING if isinstance(error, MissingReference) else Outcome.QUARANTINED
 
 

@@ -19,7 +19,7 @@ from hub.common.db import plain_cursor
 from hub.common.errors import HubError
 from hub.common.records import Page
 from hub.records.queries import is_blank
-from hub.sync import feeds, gate, held
+from hub.sync import breaches, feeds, gate, held
 from hub.sync.feeds import Fed
 from hub.sync.fetch import ahead
 from hub.sync.models import HeldRecord, Run, SyncState
@@ -141,6 +141,8 @@ class InboundRun:
             started = time.perf_counter()
             prepared = prepare(self.plan, page.records, page.bad, fed.gone if fed else ())
             self.timings["prepare"] += time.perf_counter() - started
+            if prepared.blocked:
+                breaches.block(self.plan, self.run.pk, prepared)
             try:
                 self._store(prepared, page, is_last, fed)
                 return

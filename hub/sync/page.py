@@ -13,10 +13,11 @@ from typing import Any
 
 from governance.arbitration import decide
 from hub.common.db import join_by_key
+from hub.common.errors import Discarded
 from hub.common.records import Record
 from hub.records.copying import ids
 from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
-from hub.sync import held, ledger, outbox, runs
+from hub.sync import breaches, held, ledger, outbox, runs
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
 from hub.sync.plan import SyncPlan
@@ -66,6 +67,7 @@ class PageTransaction:
         for wave in later:
             self._change(wave)
         self._problems()
+        breaches.keep(self.plan, self.run.pk, self.page.breaches)
         self._remove()
         self._merge()
         self._passed()
@@ -182,7 +184,11 @@ class PageTransaction:
         held.hold(
             self.cursor,
             self.plan.sync.pk,
-            list(zip(self.page.problems, numbers, strict=True)),
+            [
+                pair
+                for pair in zip(self.page.problems, numbers, strict=True)
+                if not isinstance(pair[0].error, Discarded)
+            ],
             entity_ids=self.entity_ids,
             money=(markers.amount, markers.currency),
         )
@@ -191,7 +197,8 @@ class PageTransaction:
         if not self.plan.may_hold:
             return
         items = (*self.page.new, *self.page.known, *(item for item, _ in self.page.merging))
-        passed = [*(item.external_id for item in items), *self.page.unchanged]
+        dropped = [problem.external_id for problem in self.page.problems if isinstance(problem.error, Discarded)]
+        passed = [*(item.external_id for item in items), *self.page.unchanged, *dropped]
         if passed:
             held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
 

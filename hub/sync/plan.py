@@ -12,6 +12,7 @@ from connectors.services import stream_spec
 from governance.contracts import ContractCheck, unknown_fields
 from governance.lifecycle import refuse_retired
 from governance.models import Contract, ContractVersion, Entity
+from governance.treatment import Policy
 from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
 from hub.common.times import business_today
@@ -61,7 +62,9 @@ class SyncPlan:
     contract_version: ContractVersion
     mapper: Mapper
     contract: ContractCheck
+    policy: Policy
     source_contract: ContractCheck | None
+    source_policy: Policy
     references: tuple[Reference, ...]
     modes: Mapping[str, str]
     dropped: frozenset[str]
@@ -113,6 +116,8 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
             today=business_today(),
         ),
         contract=contract,
+        policy=Policy.of(contract_version.contract, contract_version.schema),
+        source_policy=Policy.of(contract_version.contract, stream.source_schema),
         source_contract=ContractCheck(stream.source_schema) if stream.source_schema else None,
         references=references,
         modes={rule.target: rule.write_mode for rule in parsed if rule.write_mode != "overwrite"},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from governance import lifecycle
+from governance import deprecation, lifecycle
 from governance.models import AuditEntry, Contract, ContractVersion
 from hub.common.errors import ConfigError
 from tests.contracts_lifecycle.builders import TEXT, approved, contract_of, in_force, schema
@@ -73,7 +73,7 @@ def test_what_has_left_the_draft_never_says_something_else(contract: Contract) -
 
 def test_a_step_that_there_is_not_is_refused_with_those_that_there_are(contract: Contract) -> None:
     draft = lifecycle.propose(contract=contract, schema=WIDER, by=None)
-    with pytest.raises(ConfigError, match="draft does not become active.*in review or retired"):
+    with pytest.raises(ConfigError, match=r"draft does not become active.*in review or retired"):
         lifecycle.activate(draft, by=None)
     assert contract.versions.get(status="active").number == 2
 
@@ -148,7 +148,7 @@ def test_a_retired_version_is_promised_nothing(domains: Any) -> None:
     contract = contract_of(domains["resource"], schema(size=TEXT), compatibility="BACKWARD_TRANSITIVE")
     in_force(contract, schema(name=TEXT))
     for version in contract.versions.filter(status="deprecated"):
-        lifecycle.retire(version, by=None, reason="Nobody has it.")
+        deprecation.retire(version, by=None, reason="Nobody has it.")
     assert in_force(contract, schema(name=TEXT, size={"type": "integer"})).status == "active"
 
 

@@ -1,6 +1,7 @@
 """manage.py contract diff OLD NEW [--mode FULL] [--json]: what a change of a contract breaks.
 
-OLD and NEW are files (JSON Schema as JSON or YAML) or `contract@version`. Exit 0 nothing breaks what the mode promises, 2
+OLD and NEW are files (JSON Schema as JSON or YAML) or `contract@version`, by number or by semantic version. Where OLD is a
+version, `effective` is the verdict restricted to what its actual consumers use. Exit 0 nothing breaks what the mode promises, 2
 something does, 1 a side cannot be read.
 """
 
@@ -16,7 +17,9 @@ from typing import Any
 import yaml
 from django.core.management.base import BaseCommand
 
+from governance import consumers
 from governance.compatibility.verdict import Mode, Verdict, judge
+from governance.consumers import Effective
 from governance.models import ContractVersion
 from governance.schemas import Schema
 from hub.common.errors import ConfigError, HubError
@@ -30,6 +33,7 @@ class Side:
     schema: Schema
     version: str
     mode: Mode | None = None
+    of: ContractVersion | None = None
 
 
 class Command(BaseCommand):
@@ -52,7 +56,8 @@ class Command(BaseCommand):
             sys.exit(1)
         chosen = Mode(mode) if mode else before.mode or Mode.FULL
         verdict = judge(before.schema, after.schema, mode=chosen, version=before.version)
-        self.stdout.write(json.dumps(verdict.as_data(), default=str) if options["json"] else in_words(verdict))
+        real = consumers.effective(verdict, consumers.of(before.of.contract.entity)) if before.of else None
+        self.stdout.write(as_json(verdict, real) if options["json"] else in_words(verdict, real))
         if verdict.is_breaking:
             sys.exit(2)
 
@@ -63,15 +68,15 @@ def side(name: str) -> Side:
     if path.is_file():
         return Side(_read(path), str(_read(path).get("version", "1.0.0")))
     slug, _, number = name.partition("@")
-    version = ContractVersion.objects.filter(
-        contract__slug=slug, number=int(number) if number.isdecimal() else 0
-    ).first()
+    named = {"number": int(number)} if number.isdecimal() and len(number) < 10 else {"semver": number}
+    found = ContractVersion.objects.filter(contract__slug=slug, **named).select_related("contract__entity")
+    version = found.order_by("-number").first()
     if version is None:
         raise ConfigError(
             f"{name!r} is neither a file nor a version of a contract.",
             fix="Name a JSON Schema file, or a contract and its version, such as project@2.",
         )
-    return Side(version.schema, f"{version.number}.0.0", Mode(version.contract.compatibility))
+    return Side(version.schema, version.semver, Mode(version.contract.compatibility), version)
 
 
 def _read(path: Path) -> Schema:
@@ -84,8 +89,11 @@ def _read(path: Path) -> Schema:
     return dict(found)
 
 
-def in_words(verdict: Verdict) -> str:
+def as_json(verdict: Verdict, real: Effective | None) -> str:
+    return json.dumps(verdict.as_data() | ({"effective": real.as_data()} if real else {}), default=str)
+
+
+def in_words(verdict: Verdict, real: Effective | None = None) -> str:
     lines = [f"{j.severity.value:5}{j.change.path or '(record)':28} {j.change.kind.title}" for j in verdict.changes]
-    return "\n".join(
-        [*lines, f"{verdict.compatibility}. {verdict.sentence} Next version: {verdict.suggested_version}."]
-    )
+    said = f"{verdict.compatibility}. {verdict.sentence} Next version: {verdict.suggested_version}."
+    return "\n".join([*lines, said, *([f"In fact: {real.sentence}"] if real else [])])
