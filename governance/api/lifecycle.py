@@ -16,7 +16,6 @@ from rest_framework.views import APIView
 
 from governance import breaches, deprecation, lifecycle
 from governance.api.serializers import VersionSerializer
-from governance.deprecation import Standing
 from governance.models import ContractBreach, ContractVersion
 from governance.queries import contracts_for
 from hub.common.api import KeysetPagination, permission_of
@@ -38,7 +37,7 @@ class SunsetSerializer(ActSerializer):
     sunset_date = serializers.DateField()
 
 
-class StandingSerializer(serializers.Serializer[Standing]):
+class StandingSerializer(serializers.Serializer[Any]):
     """A consumer of a version: in_use, notified, acknowledged, or migrated as its traffic shows."""
 
     kind = serializers.CharField(source="consumer.kind")
