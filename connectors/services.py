@@ -296,7 +296,9 @@ def refresh_fields(stream: Stream) -> Sequence[FieldInfo]:
     Raises ConfigError when the system no longer offers the object.
     """
     info = _offered(stream.connection, stream.name)
-    change_stream(stream, fields=[asdict(field) for field in info.fields], discovered_at=timezone.now())
+    before, after = stream.fields, [asdict(field) for field in info.fields]
+    change_stream(stream, fields=after, discovered_at=timezone.now())
+    facts.publish("shape_discovered", stream=stream, before=before, after=after)
     return info.fields
 
 

@@ -5,8 +5,9 @@ class GovernanceConfig(AppConfig):
     name = "governance"
 
     def ready(self) -> None:
-        from governance import kinds
+        from governance import drift, kinds
         from governance.audit import listening
 
         kinds.register()
         listening.subscribe()
+        drift.subscribe()

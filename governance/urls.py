@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from governance import editing, version_views, views
+from governance import drift_views, editing, version_views, views
 from governance.audit import views as audit
 from hub.common import nav
 from hub.common.lists import list_urls
@@ -13,6 +13,9 @@ app_name = "governance"
 urlpatterns = [
     *list_urls("audit/", audit.audit_list, "audit_list"),
     path("audit/<int:pk>/", audit.audit_entry, name="audit_entry"),
+    *list_urls("drifts/", drift_views.drift_list, "drift_list"),
+    path("drifts/<int:pk>/", drift_views.drift_detail, name="drift_detail"),
+    path("drifts/<int:pk>/<slug:act>/", drift_views.drift_decide, name="drift_decide"),
     *list_urls("contracts/", views.contract_list, "contract_list"),
     path("contracts/new/", editing.entity_new, name="entity_new"),
     *list_urls("contracts/breaches/", version_views.breach_list, "breach_list"),
@@ -41,3 +44,9 @@ nav.register(
     )
 )
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(
+    Entry("Watch", "Contract breaches", "governance:breach_list", icon="ban", permission="contracts.view", order=60)
+)
+nav.register(
+    Entry("Watch", "Drifts", "governance:drift_list", icon="git-compare", permission="connections.view", order=65)
+)

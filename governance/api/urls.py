@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from governance.api import lifecycle, views
+from governance.api import drifts, lifecycle, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
@@ -22,6 +22,8 @@ urlpatterns = [
         lifecycle.VersionConsumers.as_view(),
         name="contract-version-consumers",
     ),
+    path("drifts/", drifts.DriftList.as_view(), name="drifts"),
+    path("drifts/<int:pk>/", drifts.DriftDetail.as_view(), name="drift"),
     path("contract-breaches/", lifecycle.BreachList.as_view(), name="contract-breaches"),
     path("contracts/<slug:slug>/diff/", views.VersionDiff.as_view(), name="contract-diff"),
     path("contracts/<slug:slug>/fields/", views.FieldList.as_view(), name="contract-fields"),

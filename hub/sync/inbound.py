@@ -19,7 +19,7 @@ from hub.common.db import plain_cursor
 from hub.common.errors import HubError
 from hub.common.records import Page
 from hub.records.queries import is_blank
-from hub.sync import breaches, feeds, gate, held
+from hub.sync import breaches, drifting, feeds, gate, held
 from hub.sync.feeds import Fed
 from hub.sync.fetch import ahead
 from hub.sync.models import HeldRecord, Run, SyncState
@@ -81,6 +81,8 @@ class InboundRun:
         ring_at = 0.0
         try:
             for page in self._pages(connector):
+                if self.run.page_no == 0:
+                    drifting.look(self.run, page.records)
                 self._page(page, is_last=page.resume is None)
                 if page.resume is not None:
                     gate.check(self.run)
