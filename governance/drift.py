@@ -14,7 +14,7 @@ from connectors.models import Stream
 from connectors.services import change_stream
 from governance import shapes
 from governance.compatibility.verdict import Verdict
-from governance.models import Drift
+from governance.models import Drift, SeenShape
 from governance.shapes import Fields
 from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
@@ -47,7 +47,16 @@ def of_payload(stream: Stream, records: Sequence[Record]) -> Drift | None:
     """Compare records as they come with the recorded shape; the drift, if there is one that nobody has dismissed."""
     if not stream.fields or not records:
         return None
-    return note(stream, stream.fields, shapes.observed(stream.fields, records), seen_in="payload")
+    seen = SeenShape.objects.filter(stream=stream).values_list("paths", flat=True).first()
+    if seen is None:
+        seen = _look_first(stream, records)
+    return note(stream, stream.fields, shapes.observed(stream.fields, records, seen=seen), seen_in="payload")
+
+
+def _look_first(stream: Stream, records: Sequence[Record]) -> list[str]:
+    """What the records of a stream carry beside the recorded fields when they are looked at first is no news."""
+    paths = shapes.added(stream.fields, shapes.observed(stream.fields, records))
+    return list(SeenShape.objects.get_or_create(stream=stream, defaults={"paths": paths})[0].paths)
 
 
 @transaction.atomic
@@ -98,7 +107,11 @@ def accept(drift: Drift, *, by: Any, reason: str = "") -> Drift:
 @transaction.atomic
 def dismiss(drift: Drift, *, by: Any, reason: str) -> Drift:
     """Keep the recorded shape; the same drift is not told again, and syncs that it had stopped go on."""
-    return _decide(drift, Drift.Status.DISMISSED, by=by, reason=needed(reason, "Say why it does not matter."))
+    _decide(drift, Drift.Status.DISMISSED, by=by, reason=needed(reason, "Say why it does not matter."))
+    seen, _ = SeenShape.objects.get_or_create(stream=drift.stream)
+    seen.paths = sorted({*seen.paths, *shapes.added(drift.stream.fields, drift.proposed)})
+    seen.save()
+    return drift
 
 
 def _decide(drift: Drift, status: str, *, by: Any, reason: str) -> Drift:

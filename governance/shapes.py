@@ -72,14 +72,17 @@ def compare(before: Fields, after: Fields) -> Verdict:
     return judge(schema_of(before), schema_of(after), mode=Mode.FORWARD)
 
 
-def observed(recorded: Fields, records: Sequence[Record]) -> list[dict[str, Any]]:
-    """The recorded shape as these records show it: with fields that are new, without those that vanished, retyped."""
+def observed(recorded: Fields, records: Sequence[Record], *, seen: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The recorded shape as these records show it: with fields that are new, without those that vanished, retyped.
+
+    `seen` are paths beside the recorded ones that are no news.
+    """
     sample = records[:SAMPLE]
     values = {path: [v for v in found if v not in (None, "")] for path, found in values_by_path(sample).items()}
     kept = [dict(each) for each in recorded if not _has_vanished(each, values, len(sample))]
     for each in kept:
         each["type"] = _type_now(each, values.get(str(each["path"]), []), _parts(str(each["path"]), values))
-    known = {str(each["path"]) for each in recorded}
+    known = {*seen, *(str(each["path"]) for each in recorded)}
     new = [path for path, found in values.items() if found and not _is_within(path, known)]
     return [*kept, *({"path": path, "type": _common(values[path]), "required": False} for path in new)]
 
@@ -116,6 +119,12 @@ def _is_within(path: str, known: Iterable[str]) -> bool:
 
 def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def added(recorded: Fields, proposed: Fields) -> list[str]:
+    """Paths of the proposed shape that are not recorded."""
+    known = {str(each["path"]) for each in recorded}
+    return [str(each["path"]) for each in proposed if each["path"] not in known]
 
 
 def broken_paths(verdict: Verdict, used: Iterable[str]) -> list[str]:

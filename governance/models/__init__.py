@@ -4,7 +4,7 @@ from governance.models.audit import AuditEntry, AuditHead, AuditPending, AuditSe
 from governance.models.breach import ContractBreach
 from governance.models.consumer import ConsumerNotice, ContractUse, SunsetNotice
 from governance.models.contract import Contract, ContractVersion, Entity
-from governance.models.drift import Drift
+from governance.models.drift import Drift, SeenShape
 
 __all__ = [
     "AuditEntry",
@@ -18,5 +18,6 @@ __all__ = [
     "ContractVersion",
     "Drift",
     "Entity",
+    "SeenShape",
     "SunsetNotice",
 ]

@@ -37,3 +37,17 @@ class Drift(models.Model):
 
     def __str__(self) -> str:
         return f"Drift {self.pk} of {self.stream}"
+
+
+class SeenShape(models.Model):
+    """Fields that a stream's records carry beside the recorded ones: seen at the first look, or dismissed since.
+
+    A declaration names what is used of an object, not all that it holds; only what comes later is news.
+    """
+
+    stream = models.OneToOneField("connectors.Stream", on_delete=models.CASCADE, primary_key=True, related_name="+")
+    paths = models.JSONField(default=list)
+    at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{len(self.paths)} more fields of {self.stream}"

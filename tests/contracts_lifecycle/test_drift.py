@@ -114,11 +114,30 @@ def test_a_source_that_looks_as_it_did_drifts_not(inbound: Sync) -> None:
 
 
 def test_a_new_field_is_noted_and_nothing_stops(inbound: Sync) -> None:
+    run(inbound)
     memory.SYSTEMS["crm"].sources["projects"] = [row | {"colour": "red"} for row in ROWS]
     assert run(inbound).status == "succeeded"
     found = Drift.objects.get()
     assert (found.is_breaking, found.seen_in, inbound.is_paused) == (False, "payload", False)
     assert found.proposed[-1] == {"path": "colour", "type": "string", "required": False}
+
+
+def test_what_records_carried_at_the_first_look_is_no_news(inbound: Sync) -> None:
+    memory.SYSTEMS["crm"].sources["projects"] = [row | {"colour": "red"} for row in ROWS]
+    run(inbound)
+    run(inbound)
+    assert not Drift.objects.exists()
+
+
+def test_a_new_field_that_was_dismissed_is_no_part_of_the_next_drift(inbound: Sync, ada: Any) -> None:
+    run(inbound)
+    for name in ("colour", "weight"):
+        rows = memory.SYSTEMS["crm"].sources["projects"]
+        memory.SYSTEMS["crm"].sources["projects"] = [row | {name: "x"} for row in rows]
+        run(inbound)
+        drift.dismiss(Drift.objects.latest("pk"), by=ada, reason="Not ours.")
+    told = [[each["path"] for each in found.verdict["changes"]] for found in Drift.objects.order_by("pk")]
+    assert told == [["colour"], ["weight"]]
 
 
 @pytest.fixture
