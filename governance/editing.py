@@ -79,7 +79,11 @@ def field_remove(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         try:
             seen = request.POST.get("seen", "")
             services.remove_field(
-                contract=version.contract, name=name, by=me(request), seen=int(seen) if seen.isdecimal() else None
+                contract=version.contract,
+                name=name,
+                by=me(request),
+                seen=int(seen) if seen.isdecimal() else None,
+                accepted_break=request.POST.get("accepted_break", ""),
             )
         except ConfigError as error:
             return render_page(request, "governance/field_remove.html", context | {"problem": error}, status=422)
@@ -108,8 +112,10 @@ def _save_field(request: HttpRequest, form: FieldForm, contract: Contract, name:
             required=form.cleaned_data["required"],
             by=me(request),
             seen=form.cleaned_data["seen"],
+            accepted_break=form.cleaned_data["accepted_break"],
         )
     except ConfigError as error:
+        form.is_break = error.code == "BREAKING"
         form.add_error(None, str(error))
         return None
 

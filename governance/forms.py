@@ -164,6 +164,9 @@ class FieldForm(forms.Form):
     classification = forms.ChoiceField(choices=[(name, _CLASS_WORDS[name]) for name in CLASSIFICATIONS])
     example = forms.CharField(required=False, max_length=1000, help_text="A value as a source would send it.")
     seen = forms.IntegerField(widget=forms.HiddenInput)
+    # Asked for once the change was refused because it breaks what the contract promises.
+    accepted_break = forms.CharField(label="Why the break is accepted", required=False, max_length=500)
+    is_break = False
 
     def __init__(self, version: ContractVersion, field: str = "", *args: Any, **kwargs: Any) -> None:
         properties = version.schema.get("properties") or {}

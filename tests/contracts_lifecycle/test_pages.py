@@ -76,6 +76,22 @@ def test_a_version_walks_by_buttons_and_a_break_wants_its_reason(
     assert (draft.status, draft.accepted_break) == ("active", "All have names.")
 
 
+def test_a_field_of_a_contract_that_is_used_breaks_nothing_by_form_without_a_reason(
+    domains: Any, ada: Any, browse: Any
+) -> None:
+    source = builders.stream(builders.connection("crm"), "projects")
+    target = builders.entity("project", builders.PROJECT)
+    builders.sync("in", "in", source, target, builders.PROJECT_RULES)
+    data = {"title": "Customer", "type": "string", "classification": "internal", "required": "on", "seen": "2"}
+    client = browse(ada)
+    refused = client.post("/contracts/project/fields/customer/", data)
+    assert refused.status_code == 422
+    assert "Why the break is accepted" in refused.content.decode()
+    client.post("/contracts/project/fields/customer/", data | {"accepted_break": "Every project has one."})
+    version = target.contract.versions.get(status="active")
+    assert (version.number, version.accepted_break) == (3, "Every project has one.")
+
+
 def test_only_who_may_decide_approves(draft: ContractVersion, ada: Any, finn: Any, browse: Any) -> None:
     lifecycle.submit(draft, by=ada)
     for person in (ada, finn):
