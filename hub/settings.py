@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
         "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
+        "ContractValueModeEnum": "governance.models.Contract.ValueMode",
     },
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -103,7 +103,8 @@ class _Act(APIView):
 
 
 def _documented(view: type[_Act], name: str) -> type[_Act]:
-    return extend_schema(request=view.serializer, responses=VersionSerializer, operation_id=name)(view)
+    post = extend_schema(request=view.serializer, responses=VersionSerializer, operation_id=name)
+    return extend_schema_view(post=post)(view)
 
 
 class _Edit(_Act):

@@ -182,7 +182,7 @@ class HitSerializer(serializers.Serializer[Any]):
 
     path = serializers.CharField(allow_blank=True)
     kind = serializers.CharField()
-    severity = serializers.ChoiceField(["info", "warn", "err"])
+    severity = serializers.CharField()
     consumers = ConsumerSerializer(many=True)
 
 
