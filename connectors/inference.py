@@ -16,11 +16,16 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?([.,]\d+)?\s?(Z|[+-]
 
 def infer_fields(records: Sequence[Record]) -> tuple[FieldInfo, ...]:
     """One field for each path that occurs, in the order of first sight; objects are taken apart, lists are not."""
+    return tuple(_field(path, values, len(records)) for path, values in values_by_path(records).items())
+
+
+def values_by_path(records: Sequence[Record]) -> dict[str, list[Any]]:
+    """Every value under its path, empty ones included, in the order of first sight."""
     seen: dict[str, list[Any]] = {}
     for record in records:
         for path, value in _leaves(record, "", 0):
             seen.setdefault(path, []).append(value)
-    return tuple(_field(path, values, len(records)) for path, values in seen.items())
+    return seen
 
 
 def _leaves(record: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:

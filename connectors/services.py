@@ -316,7 +316,9 @@ def refresh_fields(stream: Stream, *, by: Any = None) -> Sequence[FieldInfo]:
     Raises ConfigError when the system no longer offers the object.
     """
     info = _offered(stream.connection, stream.name)
-    change_stream(stream, by=by, fields=[asdict(field) for field in info.fields], discovered_at=timezone.now())
+    before, after = stream.fields, [asdict(field) for field in info.fields]
+    change_stream(stream, by=by, fields=after, discovered_at=timezone.now())
+    facts.publish("shape_discovered", stream=stream, before=before, after=after)
     return info.fields
 
 

@@ -154,7 +154,7 @@ class SourceSchemaForm(forms.Form):
         label="JSON Schema",
         required=False,
         widget=forms.Textarea({"rows": 16, "spellcheck": "false"}),
-        help_text="Records that break it are quarantined with the reason. Empty: anything goes.",
+        help_text="Records that break it are treated as the contract of their entity says. Empty: anything goes.",
     )
 
     def clean_source_schema(self) -> dict[str, Any]:

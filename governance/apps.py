@@ -5,7 +5,7 @@ class GovernanceConfig(AppConfig):
     name = "governance"
 
     def ready(self) -> None:
-        from governance import kinds
+        from governance import drift, kinds
         from governance.audit import listening
         from governance.rulesets import kinds as ruleset_kinds
         from governance.terms import kinds as term_kinds
@@ -14,3 +14,4 @@ class GovernanceConfig(AppConfig):
         ruleset_kinds.register()
         listening.subscribe()
         term_kinds.register()
+        drift.subscribe()

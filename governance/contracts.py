@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from governance.schemas import Markers, Schema, markers_of
@@ -36,6 +37,30 @@ _TYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule of a schema that a record breaks: where, which keyword, by which value, and as a sentence.
+
+    `unknown` names the fields that the schema does not know below `path`; `is_format` says that the value has not the form
+    that its type has in a contract (decimal, date, …).
+    """
+
+    path: tuple[Any, ...]
+    rule: str
+    value: Any
+    error: RecordError
+    unknown: tuple[str, ...] = ()
+    is_format: bool = False
+
+    @property
+    def field(self) -> str:
+        return ".".join(map(str, self.paths()[0])) if self.unknown else self.error.field
+
+    def paths(self) -> list[tuple[Any, ...]]:
+        """The places of the values that break the rule."""
+        return [(*self.path, name) for name in self.unknown] or [self.path]
+
+
 class ContractCheck:
     """A compiled contract: `passes` is the fast answer, `explain` the sentences for a record that does not pass."""
 
@@ -48,6 +73,9 @@ class ContractCheck:
 
     def explain(self, body: dict[str, Any]) -> list[RecordError]:
         return [_error(error, self._compiled) for error in self._validator.iter_errors(body)]
+
+    def findings(self, body: dict[str, Any]) -> list[Finding]:
+        return [_finding(error, self._compiled) for error in self._validator.iter_errors(body)]
 
     def first_error(self, body: dict[str, Any]) -> RecordError:
         found = self.explain(body)
@@ -78,6 +106,14 @@ def _with_patterns(spec: Any) -> Any:
         else:
             copied = own | copied
     return copied
+
+
+def _finding(error: Any, compiled: Schema) -> Finding:
+    rule = str(error.kind.name)
+    unknown = tuple(map(str, error.kind.unexpected)) if rule == "additionalProperties" else ()
+    is_format = rule == "format" or (rule == "pattern" and bool(_spec_of(error, compiled).get("x-expects")))
+    value = {name: error.instance[name] for name in unknown} if unknown else error.instance
+    return Finding(tuple(error.instance_path), rule, value, _error(error, compiled), unknown, is_format)
 
 
 # Sentences --------------------------------------------------------------------------------------------------

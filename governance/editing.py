@@ -46,7 +46,7 @@ def entity_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Name, domain, unknown fields, load order and waiting time."""
     entity = queries.find_entity(me(request), slug, EDIT)
     contract = queries.contract_of(entity)
-    promised = {"mode": contract.mode, "compatibility": contract.compatibility} if contract else {}
+    promised = {name: getattr(contract, name) for name in services.OF_CONTRACT} if contract else {}
     initial = {**promised, "max_wait_minutes": entity.max_wait_seconds // 60}
     form = SettingsForm(me(request), request.POST or None, instance=entity, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -100,7 +100,11 @@ def field_remove(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         try:
             seen = request.POST.get("seen", "")
             services.remove_field(
-                contract=version.contract, name=name, by=me(request), seen=int(seen) if seen.isdecimal() else None
+                contract=version.contract,
+                name=name,
+                by=me(request),
+                seen=int(seen) if seen.isdecimal() else None,
+                accepted_break=request.POST.get("accepted_break", ""),
             )
         except ConfigError as error:
             return render_page(request, "governance/field_remove.html", context | {"problem": error}, status=422)
@@ -129,8 +133,10 @@ def _save_field(request: HttpRequest, form: FieldForm, contract: Contract, name:
             required=form.cleaned_data["required"],
             by=me(request),
             seen=form.cleaned_data["seen"],
+            accepted_break=form.cleaned_data["accepted_break"],
         )
     except ConfigError as error:
+        form.is_break = error.code == "BREAKING"
         form.add_error(None, str(error))
         return None
 

@@ -76,6 +76,13 @@ class SettingsForm(forms.ModelForm[Entity]):
     """What an entity is called, where it belongs, and what its contract does with fields that it does not know."""
 
     mode = forms.ChoiceField(choices=Contract.Mode.choices, label="Unknown fields")
+    type_mode = forms.ChoiceField(choices=Contract.ValueMode.choices, label="Values of the wrong type")
+    value_mode = forms.ChoiceField(choices=Contract.ValueMode.choices, label="Values that are not listed")
+    on_breach = forms.ChoiceField(
+        choices=Contract.OnBreach.choices,
+        label="A breach of the contract",
+        help_text="What is missing, too long, against a rule, or frozen above. What was done is listed under Breaches.",
+    )
     compatibility = forms.ChoiceField(
         choices=Contract.Compatibility.choices,
         label="Compatibility",
@@ -94,9 +101,19 @@ class SettingsForm(forms.ModelForm[Entity]):
         labels = {"load_order": "Load order"}
         help_texts = {"load_order": "First loads run parents before children: smaller numbers come first."}
         widgets = {"description": forms.Textarea(attrs=_AREA)}
-        field_order = ("name", "domain", "description", "mode", "compatibility", "load_order", "max_wait_minutes")
 
-    field_order = ("name", "domain", "description", "mode", "compatibility", "load_order", "max_wait_minutes")
+    field_order = (
+        "name",
+        "domain",
+        "description",
+        "mode",
+        "type_mode",
+        "value_mode",
+        "on_breach",
+        "compatibility",
+        "load_order",
+        "max_wait_minutes",
+    )
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -147,6 +164,9 @@ class FieldForm(forms.Form):
     classification = forms.ChoiceField(choices=[(name, _CLASS_WORDS[name]) for name in CLASSIFICATIONS])
     example = forms.CharField(required=False, max_length=1000, help_text="A value as a source would send it.")
     seen = forms.IntegerField(widget=forms.HiddenInput)
+    # Asked for once the change was refused because it breaks what the contract promises.
+    accepted_break = forms.CharField(label="Why the break is accepted", required=False, max_length=500)
+    is_break = False
 
     def __init__(self, version: ContractVersion, field: str = "", *args: Any, **kwargs: Any) -> None:
         properties = version.schema.get("properties") or {}

@@ -24,7 +24,10 @@ from hub.common.registry import Document, Problem
 class ContractKind(ModelKind):
     def extra_dump(self, found: Contract) -> Document:
         version = found.versions.filter(status="active").first()
-        return {"schema": version.schema} if version else {}
+        if version is None:
+            return {}
+        accepted = {"accepted_break": version.accepted_break} if version.accepted_break else {}
+        return {"schema": version.schema, **accepted}
 
     def extra_validate(self, document: Document) -> list[Problem]:
         if "schema" not in document:
@@ -46,7 +49,11 @@ class ContractKind(ModelKind):
         return [(f"schema.properties.{name}.x-ref", "Entity", ref) for name, ref in named if ref]
 
     def extra_apply(self, found: Contract, document: Document, *, by: Any) -> None:
-        services.activate_schema(contract=found, schema=document["schema"], by=by)
+        accepted = str(document.get("accepted_break") or "")
+        version = services.activate_schema(contract=found, schema=document["schema"], by=by, accepted_break=accepted)
+        if version.accepted_break != accepted:
+            version.accepted_break = accepted
+            version.save(update_fields=["accepted_break"])
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
         return [("Entity", s) for s in Entity.objects.filter(contract__slug=slug).values_list("slug", flat=True)]
@@ -88,9 +95,12 @@ def register() -> None:
                 Attr("name", required=True),
                 Ref("entity", lambda: Entity, "Entity", required=True),
                 Attr("mode"),
+                Attr("type_mode"),
+                Attr("value_mode"),
+                Attr("on_breach"),
                 Attr("compatibility"),
             ],
-            extra=["schema"],
+            extra=["schema", "accepted_break"],
         )
     )
     registry.register(calendar_kind())

@@ -17,7 +17,14 @@ from hub.accounts.queries import scope_to_domains
 Status = ContractVersion.Status
 _MODES = {value: f"“{label.partition(':')[0]}”" for value, label in Contract.Mode.choices}
 _PROMISES = {value: f"“{label.partition(':')[0]}”" for value, label in Contract.Compatibility.choices}
-_STATES = {"active": "ok", "deprecated": "muted", "retired": "muted", "draft": "queued"}
+_STATES = {
+    "active": "ok",
+    "approved": "ok",
+    "deprecated": "muted",
+    "retired": "muted",
+    "draft": "queued",
+    "in_review": "review",
+}
 
 
 def entities_for(user: User, permission: str = "contracts.view") -> QuerySet[Entity]:

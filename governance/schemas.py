@@ -11,6 +11,8 @@ from hub.common.json_schemas import schema_error
 
 Schema = dict[str, Any]
 
+# What becomes of a value of the wrong type, or one that is not listed; see governance.treatment.
+MODES = ("evolve", "freeze", "discard_row", "discard_value")
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 # Values of these fields are shown only to people who may reveal them; such an amount never leaves a record's body.
 MASKED = ("confidential", "restricted")
@@ -211,6 +213,8 @@ def _property_problems(name: str, spec: Mapping[str, Any], properties: Mapping[s
     where = f"properties.{name}"
     if spec.get("x-classification", "internal") not in CLASSIFICATIONS:
         yield f"{where}.x-classification", f"Use one of: {', '.join(CLASSIFICATIONS)}."
+    if spec.get("x-mode", MODES[0]) not in MODES:
+        yield f"{where}.x-mode", f"Use one of: {', '.join(MODES)}."
     if spec.get("x-key") and _is_masked(spec):
         yield f"{where}.x-classification", "A key is shown wherever its record is named, so it cannot be masked."
     money = spec.get("x-money")

@@ -7,58 +7,37 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
+from governance import consumers, lifecycle
 from governance.canonical_model import shipped_documents
-from governance.diff import summary
 from governance.models import Contract, ContractVersion, Entity
 from governance.rulesets.judging import refuse_failing, unchecked
-from governance.schemas import Schema, markers_of, schema_problems
-from hub.common import facts
+from governance.schemas import Schema
 from hub.common.errors import ConfigError
 from hub.common.registry import kind
 
+# What of an entity's settings stands on its contract.
+OF_CONTRACT = ("mode", "type_mode", "value_mode", "on_breach", "compatibility")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 @transaction.atomic
-def activate_schema(*, contract: Contract, schema: Schema, by: Any, note: str = "") -> ContractVersion:
-    """Make `schema` the contract's active version; the same schema again is no new version."""
-    if problems := schema_problems(schema):
-        path, sentence = problems[0]
-        raise ConfigError(sentence, where=f"{contract.slug}: {path}".rstrip(": "))
+def activate_schema(
+    *, contract: Contract, schema: Schema, by: Any, note: str = "", accepted_break: str = ""
+) -> ContractVersion:
+    """Make `schema` the contract's active version; the same schema again is no new version.
+
+    What breaks the contract's compatibility is refused, unless `accepted_break` says why it is accepted, or nobody reads
+    or writes records by the contract yet: then nothing was promised.
+    """
     Contract.objects.select_for_update().get(pk=contract.pk)
     active = _active(contract)
     if active and active.schema == schema:
         return active
     refuse_failing(contract, schema)
-    if active:
-        _keep_key_order(contract, active.schema, schema)
-        active.status = ContractVersion.Status.DEPRECATED
-        active.save(update_fields=["status"])
-    newest = contract.versions.order_by("-number").first()
-    said = summary(active.schema, schema) if active else "First version."
-    version = contract.versions.create(
-        number=newest.number + 1 if newest else 1,
-        status=ContractVersion.Status.ACTIVE,
-        schema=schema,
-        note=note or said,
-        created_by=by,
-        activated_at=timezone.now(),
-    )
-    facts.publish("contract_activated", version=version)
-    return version
-
-
-def _keep_key_order(contract: Contract, before: Schema, after: Schema) -> None:
-    """The parts of a key are joined in order: turned around, no stored record would be found again."""
-    old, new = markers_of(before).key, markers_of(after).key
-    if old != new and sorted(old) == sorted(new):
-        raise ConfigError(
-            f"The parts of the key would change places, from {', '.join(old)} to {', '.join(new)}.",
-            where=contract.slug,
-            fix="Put them back in their order.",
-        )
+    version = lifecycle.propose(contract=contract, schema=schema, by=by, note=note)
+    is_promised = consumers.is_used(contract.entity)
+    return lifecycle.walk(version, by=by, accepted_break=accepted_break, is_promised=is_promised)
 
 
 # Entities ---------------------------------------------------------------------------------------------------
@@ -100,18 +79,17 @@ def _key_spec(name: str) -> dict[str, Any]:
 
 
 @transaction.atomic
-def change_entity(
-    entity: Entity, *, by: Any, mode: str | None = None, compatibility: str | None = None, **fields: Any
-) -> Entity:
+def change_entity(entity: Entity, *, by: Any, **fields: Any) -> Entity:
     """Change name, description, domain, load_order or max_wait_seconds, and what its contract does and promises."""
+    of_contract = {name: fields.pop(name) for name in OF_CONTRACT if name in fields}
     for name, value in fields.items():
         setattr(entity, name, value)
     entity.full_clean()
     _signed(entity, by).save()
     contract = Contract.objects.filter(entity=entity).first()
-    if contract and (mode or compatibility or entity.name != contract.name):
-        contract.mode, contract.name = mode or contract.mode, entity.name
-        contract.compatibility = compatibility or contract.compatibility
+    if contract and (any(of_contract.values()) or entity.name != contract.name):
+        for name, value in ({"name": entity.name} | of_contract).items():
+            setattr(contract, name, value or getattr(contract, name))
         contract.full_clean()
         _signed(contract, by).save()
     return entity
@@ -149,6 +127,7 @@ def save_field(
     by: Any,
     note: str = "",
     seen: int | None = None,
+    accepted_break: str = "",
 ) -> ContractVersion:
     """Add a field or change one: a new contract version, never a migration.
 
@@ -164,11 +143,13 @@ def save_field(
     wanted = {*schema["required"], name} if required or spec.get("x-key") else {*schema["required"]} - {name}
     schema["required"] = [other for other in schema["properties"] if other in wanted]
     said = note or f"Field {name} {'changed' if before is not None else 'added'}."
-    return activate_schema(contract=contract, schema=schema, by=by, note=said)
+    return activate_schema(contract=contract, schema=schema, by=by, note=said, accepted_break=accepted_break)
 
 
 @transaction.atomic
-def remove_field(*, contract: Contract, name: str, by: Any, seen: int | None = None) -> ContractVersion:
+def remove_field(
+    *, contract: Contract, name: str, by: Any, seen: int | None = None, accepted_break: str = ""
+) -> ContractVersion:
     """Take a field out of the contract: a new version. Values that records hold already stay in them."""
     schema = _editable(contract, seen)
     if name not in schema["properties"]:
@@ -176,7 +157,8 @@ def remove_field(*, contract: Contract, name: str, by: Any, seen: int | None = N
     _refuse_needed(contract, name, schema)
     del schema["properties"][name]
     schema["required"] = [other for other in schema["required"] if other != name]
-    return activate_schema(contract=contract, schema=schema, by=by, note=f"Field {name} removed.")
+    said = f"Field {name} removed."
+    return activate_schema(contract=contract, schema=schema, by=by, note=said, accepted_break=accepted_break)
 
 
 @transaction.atomic

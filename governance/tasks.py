@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from governance import breaches, deprecation
 from governance.audit import writing
 
 
@@ -9,3 +10,15 @@ from governance.audit import writing
 def seal_audit() -> int:
     """Entries whose process ended between their commit and their seal."""
     return writing.seal()
+
+
+@shared_task
+def notify_of_sunsets() -> int:
+    """Notices to the consumers of versions that come near their sunset."""
+    return deprecation.send_due()
+
+
+@shared_task
+def forget_old() -> int:
+    """Breaches and traffic that are older than anybody asks for."""
+    return breaches.forget_old()

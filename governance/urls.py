@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from governance import editing, views
+from governance import drift_views, editing, version_views, views
 from governance.audit import views as audit
 from governance.billing import views as billing
 from governance.calendars import views as calendars
@@ -18,15 +18,22 @@ app_name = "governance"
 urlpatterns = [
     *list_urls("audit/", audit.audit_list, "audit_list"),
     path("audit/<int:pk>/", audit.audit_entry, name="audit_entry"),
+    *list_urls("drifts/", drift_views.drift_list, "drift_list"),
+    path("drifts/<int:pk>/", drift_views.drift_detail, name="drift_detail"),
+    path("drifts/<int:pk>/<slug:act>/", drift_views.drift_decide, name="drift_decide"),
     *list_urls("contracts/", views.contract_list, "contract_list"),
     path("contracts/new/", editing.entity_new, name="entity_new"),
     path("contracts/import/", exchange.contract_import, name="contract_import"),
     path("contracts.asyncapi.yaml", exchange.events_file, name="events_file"),
     path("contracts/<slug:slug>.odcs.yaml", exchange.contract_file, {"format_": "odcs"}, name="odcs_file"),
     path("contracts/<slug:slug>.asyncapi.yaml", exchange.contract_file, {"format_": "asyncapi"}, name="asyncapi_file"),
+    *list_urls("contracts/breaches/", version_views.breach_list, "breach_list"),
     path("contracts/<slug:slug>.schema.json", views.schema_file, name="schema_file"),
     path("contracts/<slug:slug>/", views.contract_fields, name="contract_fields"),
     path("contracts/<slug:slug>/versions/", views.contract_versions, name="contract_versions"),
+    path("contracts/<slug:slug>/versions/new/", version_views.version_new, name="version_new"),
+    path("contracts/<slug:slug>/versions/<int:number>/", version_views.version_detail, name="version_detail"),
+    path("contracts/<slug:slug>/versions/<int:number>/<slug:act>/", version_views.version_act, name="version_act"),
     path("contracts/<slug:slug>/schema/", views.contract_schema, name="contract_schema"),
     path("contracts/<slug:slug>/history/", views.contract_history, name="contract_history"),
     path("contracts/<slug:slug>/settings/", editing.entity_settings, name="entity_settings"),
@@ -73,4 +80,10 @@ nav.register(
 )
 nav.register(
     Entry("Build", "Rulesets", "governance:ruleset_list", icon="shield-check", permission="contracts.view", order=35)
+)
+nav.register(
+    Entry("Watch", "Contract breaches", "governance:breach_list", icon="ban", permission="contracts.view", order=60)
+)
+nav.register(
+    Entry("Watch", "Drifts", "governance:drift_list", icon="git-compare", permission="connections.view", order=65)
 )

@@ -10,8 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from governance import queries
-from governance.compatibility.verdict import Mode, judge
+from governance import consumers, lifecycle, queries
 from governance.diff import compare
 from governance.exchange.json_schema import to_json_schema
 from governance.models import Contract, ContractVersion, Entity
@@ -111,9 +110,10 @@ def _comparison(asked: str, versions: list[ContractVersion]) -> dict[str, Any]:
     if missing := [number for number in (before, after) if number not in numbers]:
         return {"problem": f"There is no version {missing[0]}.", "before": before, "after": after}
     old, new = numbers[before], numbers[after]
-    verdict = judge(old.schema, new.schema, mode=Mode(new.contract.compatibility), version=f"{before}.0.0")
+    verdict = lifecycle.compared(old, new)
+    real = consumers.effective(verdict, consumers.of(new.contract.entity))
     diffs = compare(old.schema, new.schema)
-    return {"compared": True, "diffs": diffs, "verdict": verdict, "before": before, "after": after}
+    return {"compared": True, "diffs": diffs, "verdict": verdict, "effective": real, "before": before, "after": after}
 
 
 @requires("contracts.view")

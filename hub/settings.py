@@ -185,6 +185,8 @@ CELERY_TASK_ROUTES = {
     "hub.events.tasks.forget_old": {"queue": "monitor"},
     "monitoring.tasks.measure_terms": {"queue": "monitor"},
     "monitoring.tasks.measure_term": {"queue": "read"},
+    "governance.tasks.notify_of_sunsets": {"queue": "monitor"},
+    "governance.tasks.forget_old": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -215,6 +217,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
     "measure_terms": {"task": "monitoring.tasks.measure_terms", "schedule": 3_600, "options": {"expires": 3_600}},
+    "sunsets": {"task": "governance.tasks.notify_of_sunsets", "schedule": 3600, "options": {"expires": 3600}},
+    "forget_breaches": {"task": "governance.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
 }
 
 REST_FRAMEWORK = {
@@ -251,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
         "MeasurementStateEnum": "monitoring.models.TermMeasurement.State",
+        "ContractValueModeEnum": "governance.models.Contract.ValueMode",
     },
 }
 

@@ -55,12 +55,34 @@ class VersionSerializer(serializers.ModelSerializer[ContractVersion]):
 
     class Meta:
         model = ContractVersion
-        fields = ("number", "status", "note", "schema", "created_by", "created_at", "activated_at")
+        fields = (
+            "number",
+            "semver",
+            "status",
+            "note",
+            "accepted_break",
+            "schema",
+            "created_by",
+            "created_at",
+            "activated_at",
+            "deprecated_at",
+            "sunset_date",
+            "retired_at",
+        )
         read_only_fields = fields
 
 
+class ProposalSerializer(serializers.Serializer[Any]):
+    """A schema that is proposed as the contract's next version."""
+
+    schema = serializers.JSONField()
+    note = serializers.CharField(max_length=1000, allow_blank=True, default="")
+
+
 class ContractSerializer(serializers.ModelSerializer[Contract]):
-    """Without a new version change only `mode`, what happens to unknown fields, and `compatibility`, what is promised."""
+    """Without a new version change only the modes (unknown fields, wrong types, unlisted values), what a breach does, and
+    `compatibility`, what is promised.
+    """
 
     entity: serializers.SlugRelatedField[Entity] = serializers.SlugRelatedField("slug", read_only=True)
     version = serializers.SerializerMethodField()
@@ -69,7 +91,19 @@ class ContractSerializer(serializers.ModelSerializer[Contract]):
 
     class Meta:
         model = Contract
-        fields = ("slug", "name", "entity", "mode", "compatibility", "version", "key", "schema")
+        fields = (
+            "slug",
+            "name",
+            "entity",
+            "mode",
+            "type_mode",
+            "value_mode",
+            "on_breach",
+            "compatibility",
+            "version",
+            "key",
+            "schema",
+        )
         read_only_fields = ("slug", "name")
 
     def get_version(self, contract: Contract) -> int | None:
@@ -135,6 +169,34 @@ class ChangeSerializer(serializers.Serializer[Any]):
     after = serializers.JSONField(allow_null=True)
 
 
+class ConsumerSerializer(serializers.Serializer[Any]):
+    """Who uses records; `way` is `reads` or `writes`."""
+
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    way = serializers.ChoiceField(["reads", "writes"])
+
+
+class HitSerializer(serializers.Serializer[Any]):
+    """A change with those whom it hits."""
+
+    path = serializers.CharField(allow_blank=True)
+    kind = serializers.CharField()
+    severity = serializers.CharField()
+    consumers = ConsumerSerializer(many=True)
+
+
+class EffectiveSerializer(serializers.Serializer[Any]):
+    """The verdict restricted to what the actual consumers use."""
+
+    verdict = serializers.CharField()
+    breaking = serializers.BooleanField()
+    sentence = serializers.CharField()
+    consumers = serializers.IntegerField()
+    broken = ConsumerSerializer(many=True)
+    changes = HitSerializer(many=True)
+
+
 class VerdictSerializer(serializers.Serializer[Any]):
     """Two versions compared; `verdict` is what the change keeps: FULL, BACKWARD, FORWARD or BREAKING."""
 
@@ -145,3 +207,4 @@ class VerdictSerializer(serializers.Serializer[Any]):
     breaking = serializers.BooleanField()
     sentence = serializers.CharField()
     suggested_version = serializers.CharField()
+    effective = EffectiveSerializer(required=False)

@@ -13,17 +13,18 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from governance import services
+from governance import consumers, lifecycle, services
 from governance.api.serializers import (
     ContractSerializer,
     EntityChangeSerializer,
     EntitySerializer,
     FieldChangeSerializer,
     FieldSerializer,
+    ProposalSerializer,
     VerdictSerializer,
     VersionSerializer,
 )
-from governance.compatibility.verdict import Mode, judge
+from governance.deprecation import headers_of
 from governance.field_specs import FieldInput, build, problem
 from governance.models import Contract, ContractVersion, Entity
 from governance.queries import active_version, contracts_for, entities_for
@@ -83,7 +84,7 @@ class ContractViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         change = self.get_serializer(contract, data=request.data, partial=True)
         change.is_valid(raise_exception=True)
         services.change_entity(contract.entity, by=request.user, **change.validated_data)
-        contract.refresh_from_db(fields=["mode", "compatibility"])
+        contract.refresh_from_db(fields=[*services.OF_CONTRACT])
         return Response(self.get_serializer(contract).data)
 
 
@@ -115,7 +116,7 @@ class NewestFirst(KeysetPagination):
 
 
 class VersionList(generics.ListAPIView[ContractVersion]):
-    """All versions of a contract, newest first. None of them ever changes."""
+    """All versions of a contract, newest first. What has left the draft never changes."""
 
     required_permission = READ_WRITE
     serializer_class = VersionSerializer
@@ -125,12 +126,27 @@ class VersionList(generics.ListAPIView[ContractVersion]):
     def get_queryset(self) -> QuerySet[ContractVersion]:
         return contract_for(self.request, self.kwargs["slug"]).versions.select_related("created_by")
 
+    @extend_schema(request=ProposalSerializer, responses={201: VersionSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        """Propose a version: a draft, numbered as its difference from the version in force asks for."""
+        contract = contract_for(request, slug)
+        given = ProposalSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        made = lifecycle.propose(contract=contract, by=request.user, **given.validated_data)
+        return Response(VersionSerializer(made).data, status=status.HTTP_201_CREATED)
+
 
 class VersionDetail(generics.RetrieveAPIView[ContractVersion]):
+    """One version; a deprecated one says so in its headers, with its sunset and its successor."""
+
     required_permission = READ_WRITE
     serializer_class = VersionSerializer
     queryset = ContractVersion.objects.none()
     lookup_field = "number"
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        version = self.get_object()
+        return Response(self.get_serializer(version).data, headers=headers_of(version))
 
     def get_queryset(self) -> QuerySet[ContractVersion]:
         return contract_for(self.request, self.kwargs["slug"]).versions.select_related("created_by")
@@ -151,8 +167,9 @@ class VersionDiff(APIView):
         newest = contract.versions.order_by("-number").values_list("number", flat=True).first() or 1
         new = self._version(contract, request.query_params.get("new", str(newest)))
         old = self._version(contract, request.query_params.get("old", str(max(new.number - 1, 1))))
-        verdict = judge(old.schema, new.schema, mode=Mode(contract.compatibility), version=f"{old.number}.0.0")
-        return Response(VerdictSerializer(verdict.as_data()).data)
+        verdict = lifecycle.compared(old, new)
+        real = consumers.effective(verdict, consumers.of(contract.entity))
+        return Response(VerdictSerializer(verdict.as_data() | {"effective": real.as_data()}).data)
 
     def _version(self, contract: Contract, number: str) -> ContractVersion:
         found = contract.versions.filter(number=int(number)).first() if number.isdecimal() else None

@@ -69,7 +69,6 @@ def subscribe() -> None:
     facts.subscribe(ACTED, _acted)
     for name, (act, objects) in FACTS.items():
         facts.subscribe(name, partial(_happened, act, objects))
-    facts.subscribe("contract_activated", _contract_activated)
     facts.subscribe("mapping_activated", _mapping_activated)
     user_logged_in.connect(_signed_in, dispatch_uid="audit")
     user_logged_out.connect(_signed_out, dispatch_uid="audit")
@@ -106,22 +105,6 @@ def _plain(details: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, bool | int | str) or (isinstance(value, list) and len(value) <= 200):
             kept[name] = value
     return kept
-
-
-def _contract_activated(*, version: Any) -> None:
-    if version.created_by is not None:
-        write(
-            Act(
-                "contract.activated",
-                "Contract",
-                version.contract.slug,
-                by=version.created_by,
-                reason=version.note,
-                after=version.schema,
-                details={"version": version.number},
-                domain=version.contract.entity.domain,
-            )
-        )
 
 
 def _mapping_activated(*, version: Any) -> None:

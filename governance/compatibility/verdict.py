@@ -168,11 +168,12 @@ def _severity(change: Change, severities: Mapping[str, str] | None) -> Severity:
 
 def _verdict(changes: Iterable[Judged], mode: Mode, version: str) -> Verdict:
     ordered = tuple(sorted(changes, key=lambda j: (-j.severity.rank, j.change.path, j.change.kind.name)))
-    broken = frozenset[Direction]().union(*(judged.change.kind.breaks for judged in ordered))
-    return Verdict(ordered, mode, _kept(broken), suggest(version, ordered, mode))
+    return Verdict(ordered, mode, kept_by(ordered), suggest(version, ordered, mode))
 
 
-def _kept(broken: frozenset[Direction]) -> str:
+def kept_by(changes: Iterable[Judged]) -> str:
+    """What the changes keep: FULL, BACKWARD, FORWARD, or BREAKING when they keep neither direction."""
+    broken = frozenset[Direction]().union(*(judged.change.kind.breaks for judged in changes))
     if not broken:
         return "FULL"
     return {frozenset({"forward"}): "BACKWARD", frozenset({"backward"}): "FORWARD"}.get(frozenset(broken), "BREAKING")

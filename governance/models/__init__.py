@@ -2,8 +2,11 @@
 
 from governance.models.audit import AuditEntry, AuditHead, AuditPending, AuditSeal
 from governance.models.billing_rule import BillingRule, BillingRuleVersion
+from governance.models.breach import ContractBreach
 from governance.models.calendar import BusinessCalendar
+from governance.models.consumer import ConsumerNotice, ContractUse, SunsetNotice
 from governance.models.contract import Contract, ContractVersion, Entity
+from governance.models.drift import Drift, SeenShape
 from governance.models.match_rule import MatchRule
 from governance.models.ruleset import Ruleset
 from governance.models.service_level import ServiceLevel
@@ -17,11 +20,17 @@ __all__ = [
     "BillingRule",
     "BillingRuleVersion",
     "BusinessCalendar",
+    "ConsumerNotice",
     "Contract",
+    "ContractBreach",
+    "ContractUse",
     "ContractVersion",
+    "Drift",
     "Entity",
     "MatchRule",
     "Ruleset",
+    "SeenShape",
     "ServiceLevel",
+    "SunsetNotice",
     "Term",
 ]

@@ -66,6 +66,12 @@ class RecordError(HubError):
         self.field = field
 
 
+class Discarded(RecordError):
+    """Drop this record, as its contract says; what it broke is noted."""
+
+    code = "DISCARDED"
+
+
 class MissingReference(RecordError):
     """The record waits: `entity`/`key` (or the external id `key` in stream `stream_id`) is not here yet."""
 

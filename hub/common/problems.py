@@ -43,6 +43,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 def _status_of(error: HubError) -> int:
     if error.code in ("IN_USE", "CHANGED_MEANWHILE"):
         return 409
+    if error.code == "CONTRACT_RETIRED":
+        return 410
     return 502 if isinstance(error, AuthError | TransientError) else 422 if isinstance(error, ConfigError) else 400
 
 
@@ -76,6 +78,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "In conflict",
+    410: "Gone",
     422: "Cannot be done",
     429: "Too many requests",
     502: "The other system did not answer well",

@@ -57,6 +57,8 @@ _WORDS: dict[Token, dict[str, str]] = {
         "applied": "Applied",
         "met": "Met",
         "equal": "Equal",
+        "migrated": "Migrated",
+        "accepted": "Accepted",
     },
     "run": {
         "run": "Running",
@@ -68,6 +70,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "probing": "Probing",
         "testing": "Testing",
         "changed": "Changed",
+        "acknowledged": "Acknowledged",
     },
     "queued": {
         "queued": "Queued",
@@ -81,6 +84,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "untested": "Not tested",
         "draft": "Draft",
         "invited": "Invited",
+        "notified": "Notified",
     },
     "warn": {
         "warn": "Warning",
@@ -97,6 +101,11 @@ _WORDS: dict[Token, dict[str, str]] = {
         "suspect": "Suspect",
         "deprecated": "Deprecated",
         "warned": "Warned",
+        "kept": "Kept as it is",
+        "value_dropped": "Value dropped",
+        "row_dropped": "Record dropped",
+        "open": "Open",
+        "in_use": "In use",
     },
     "fail": {
         "fail": "Failed",
@@ -140,6 +149,7 @@ _WORDS: dict[Token, dict[str, str]] = {
         "none": "No run",
         "no_data": "No data yet",
         "unmeasured": "Not measured",
+        "dismissed": "Dismissed",
     },
 }
 

@@ -8,10 +8,11 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from governance.exchange import asyncapi
         from hub.common import facts
-        from hub.events import kinds, notices, telling, types  # noqa: F401 - the notices register themselves
+        from hub.events import consumers, kinds, notices, telling, types  # noqa: F401 - the notices register themselves
         from hub.sync.payloads import masked_names
 
         kinds.register()
+        consumers.register()
         asyncapi.register(types.DESCRIBED, masked_names)
         facts.subscribe("ledger_written", telling.on_ledger)
         facts.subscribe("records_removed", telling.on_removed)
@@ -20,3 +21,4 @@ class EventsConfig(AppConfig):
         facts.subscribe("circuit_closed", telling.on_circuit_closed)
         facts.subscribe("semantic_drift_opened", telling.on_drift_opened)
         facts.subscribe("semantic_drift_closed", telling.on_drift_closed)
+        facts.subscribe("contract_deprecated", telling.on_contract_deprecated)

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 
 from connectors.models import Connection
+from governance.lifecycle import successor_of
+from governance.models import ContractVersion
 from hub.common.db import plain_cursor
 from hub.common.display import machine_time
 from hub.common.money import decimal_text
@@ -124,6 +126,21 @@ def on_circuit_opened(*, connection: Connection, state: str, error: str) -> None
 
 def on_circuit_closed(*, connection: Connection) -> None:
     _of_connection("connection.up", connection, {})
+
+
+def on_contract_deprecated(*, version: ContractVersion, days: int) -> None:
+    """A version has so many days left to be served."""
+    contract, following = version.contract, successor_of(version)
+    data = {
+        "contract": contract.slug,
+        "version": version.number,
+        "semver": version.semver,
+        "sunset_date": version.sunset_date.isoformat() if version.sunset_date else None,
+        "days_left": days,
+        "successor": following.number if following else None,
+    }
+    entity = contract.entity
+    _tell("contract.deprecated", f"contract/{contract.slug}", data, domain_id=entity.domain_id, entity_id=entity.pk)
 
 
 def _of_connection(name: str, connection: Connection, more: dict[str, Any]) -> None:

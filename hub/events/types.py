@@ -21,6 +21,7 @@ TYPES = {
     "connection.up": "A connection works again",
     "term.parted": "The numbers of a term part by more than its tolerance",
     "term.met": "The numbers of a term have met again",
+    "contract.deprecated": "A version of a contract has a sunset, or comes near it",
 }
 TEST = "test"
 _RECORD_DATA = ("entity", "id", "key", "version")
@@ -31,6 +32,7 @@ _DATA = {
     "delivery": (*_RECORD_DATA, "sync", "run", "attempt", "error_code", "error"),
     "connection": ("connection", "name", "state", "error"),
     "term": ("term", "name", "systems", "difference", "unit", "currency", "opened_at"),
+    "contract": ("contract", "version", "semver", "sunset_date", "days_left", "successor"),
 }
 DESCRIBED = [
     EventType(name, title, _DATA[name.partition(".")[0]], is_about_record=name in RECORD_TYPES)

@@ -6,7 +6,9 @@ class RecordsConfig(AppConfig):
     label = "records"
 
     def ready(self) -> None:
+        from hub.records import consumers
         from hub.records.samples import last_records
         from mappings.samples import register_sample_provider
 
+        consumers.register()
         register_sample_provider("out", last_records)

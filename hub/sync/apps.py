@@ -9,10 +9,12 @@ class SyncConfig(AppConfig):
         # The Celery application must exist before a task is rung from any process.
         from hub.celery import app  # noqa: F401
         from hub.common import facts
-        from hub.sync import engine, feeds, kinds, probing
+        from hub.sync import consumers, drifting, engine, feeds, kinds, probing
         from hub.sync.adopt import applying
 
         kinds.register()
+        consumers.register()
+        drifting.subscribe()
         probing.subscribe()
         facts.subscribe("run_ended", engine.start_followers)
         feeds.register(applying.take)

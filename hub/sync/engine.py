@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from hub.common.errors import HubError
-from hub.sync import bell, gate, pulse, resting, runs, setbacks
+from hub.sync import bell, consumers, gate, pulse, resting, runs, setbacks
 from hub.sync.backfilling import BackfillRun
 from hub.sync.inbound import InboundRun
 from hub.sync.models import Delivery, Run, Sync, SyncState
@@ -95,6 +95,7 @@ def _pin(run: Run, plan: SyncPlan) -> None:
         contract_version_id=plan.contract_version.pk,
         cursor_from=state.cursor if state else None,
     )
+    consumers.note(run)
 
 
 def _give_up(run: Run, error: HubError, worker: Worker | None) -> None:

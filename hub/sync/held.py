@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from hub.common.errors import HubError, MissingReference, PossibleDuplicate, RecordError
+from hub.common.errors import Discarded, HubError, MissingReference, PossibleDuplicate, RecordError
 from hub.records.copying import json_bytes, texts, without_nul
 from hub.sync.prepare import Problem
 from hub.sync.states import HeldState, Outcome
@@ -16,6 +16,8 @@ from hub.sync.states import HeldState, Outcome
 def outcome_of(error: HubError) -> Outcome:
     if isinstance(error, PossibleDuplicate):
         return Outcome.HELD
+    if isinstance(error, Discarded):
+        return Outcome.DISCARDED
     return Outcome.WAITING if isinstance(error, MissingReference) else Outcome.QUARANTINED
 
 

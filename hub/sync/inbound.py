@@ -19,7 +19,7 @@ from hub.common.db import plain_cursor
 from hub.common.errors import HubError
 from hub.common.records import Page
 from hub.records.queries import is_blank
-from hub.sync import feeds, gate, held
+from hub.sync import breaches, drifting, feeds, gate, held
 from hub.sync.duplicates import blocks
 from hub.sync.feeds import Fed
 from hub.sync.fetch import ahead
@@ -83,6 +83,8 @@ class InboundRun:
         ring_at = 0.0
         try:
             for page in self._pages(connector):
+                if self.run.page_no == 0:
+                    drifting.look(self.run, page.records)
                 self._page(page, is_last=page.resume is None)
                 if page.resume is not None:
                     gate.check(self.run)
@@ -146,6 +148,8 @@ class InboundRun:
             prepared = prepare(self.plan, page.records, page.bad, fed.gone if fed else ())
             prepared.is_decided = fed is not None and fed.is_decided
             self.timings["prepare"] += time.perf_counter() - started
+            if prepared.blocked:
+                breaches.block(self.plan, self.run.pk, prepared)
             try:
                 self._store(prepared, page, is_last, fed)
                 return

@@ -10,6 +10,7 @@ PAGES = {
     "mapping": "mappings:editor",
     "record": "records:record",
     "records": "records:record_list",
+    "sync": "sync:sync_detail",
 }
 
 

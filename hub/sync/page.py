@@ -13,10 +13,11 @@ from typing import Any
 
 from governance.arbitration import decide
 from hub.common.db import join_by_key
+from hub.common.errors import Discarded
 from hub.common.records import Record
 from hub.records.copying import ids
 from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
-from hub.sync import held, ledger, outbox, runs
+from hub.sync import breaches, held, ledger, outbox, runs
 from hub.sync.duplicates import blocks, comparing, keeping
 from hub.sync.duplicates import keys as linked_keys
 from hub.sync.duplicates.comparing import Sorted
@@ -74,6 +75,7 @@ class PageTransaction:
             self._change(wave)
         self._problems()
         self._carry_out()
+        breaches.keep(self.plan, self.run.pk, self.page.breaches)
         self._remove()
         self._merge()
         self._passed()
@@ -246,7 +248,11 @@ class PageTransaction:
         held.hold(
             self.cursor,
             self.plan.sync.pk,
-            list(zip(self.page.problems, numbers, strict=True)),
+            [
+                pair
+                for pair in zip(self.page.problems, numbers, strict=True)
+                if not isinstance(pair[0].error, Discarded)
+            ],
             entity_ids=self.entity_ids,
             money=(markers.amount, markers.currency),
         )
@@ -255,7 +261,8 @@ class PageTransaction:
         if not self.plan.may_hold:
             return
         items = (*self.page.new, *self.page.known, *(item for item, _ in self.page.merging))
-        passed = [*(item.external_id for item in items), *self.page.unchanged]
+        dropped = [problem.external_id for problem in self.page.problems if isinstance(problem.error, Discarded)]
+        passed = [*(item.external_id for item in items), *self.page.unchanged, *dropped]
         if passed:
             held.clear(self.cursor, self.plan.sync.pk, held.held_ids(self.cursor, self.plan.sync.pk, passed))
 

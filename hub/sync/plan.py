@@ -10,9 +10,11 @@ from typing import Any
 from connectors.models import Connection, Stream
 from connectors.services import stream_spec
 from governance.contracts import ContractCheck, unknown_fields
+from governance.lifecycle import refuse_retired
 from governance.match_rules.queries import active_rules
 from governance.matching.rules import Rule
 from governance.models import Contract, ContractVersion, Entity
+from governance.treatment import Policy
 from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
@@ -64,7 +66,9 @@ class SyncPlan:
     contract_version: ContractVersion
     mapper: Mapper
     contract: ContractCheck
+    policy: Policy
     source_contract: ContractCheck | None
+    source_policy: Policy
     references: tuple[Reference, ...]
     modes: Mapping[str, str]
     dropped: frozenset[str]
@@ -94,6 +98,7 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
     mapping, entity, stream = sync.mapping, sync.entity, sync.stream
     version = (run.mapping_version if run else None) or _active_mapping(sync)
     contract_version = (run.contract_version if run else None) or _active_contract(entity)
+    refuse_retired(contract_version)
     parsed = parse_rules(version.rules)
     if not parsed:
         raise ConfigError(f"The mapping {mapping.name!r} has no rules.", fix="Map at least the key.", code="NO_RULES")
@@ -117,6 +122,8 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
             today=business_today(),
         ),
         contract=contract,
+        policy=Policy.of(contract_version.contract, contract_version.schema),
+        source_policy=Policy.of(contract_version.contract, stream.source_schema),
         source_contract=ContractCheck(stream.source_schema) if stream.source_schema else None,
         references=references,
         modes={rule.target: rule.write_mode for rule in parsed if rule.write_mode != "overwrite"},

@@ -6,12 +6,13 @@ Reads only; everything that is decided here is checked again under lock when the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance.treatment import Breach, Treated, treat, unknown_field
 from hub.common.db import plain_cursor
-from hub.common.errors import HubError, MissingReference, RecordError
+from hub.common.errors import Discarded, HubError, MissingReference, RecordError
 from hub.common.records import BadRecord, Record, joined_key
 from hub.records.copying import ESCAPED_NUL, has_nul, json_bytes, without_nul
 from hub.records.queries import crosswalk_of, existing_keys, ids_by_key, keys_by_external_id
@@ -50,6 +51,15 @@ class Problem:
     key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A breach of a record's contract, or of its source's schema."""
+
+    external_id: str
+    breach: Breach
+    is_at_source: bool = False
+
+
 @dataclass(slots=True)
 class Prepared:
     """A page sorted into what is new, what is known, what is unchanged, what may not pass, what is gone: in all `read`."""
@@ -65,6 +75,8 @@ class Prepared:
     gone: list[Item] = field(default_factory=list)  # told by the source that they are
     merging: list[tuple[Item, str]] = field(default_factory=list)  # with the id of the record they were merged into
     is_decided: bool = False  # people have said of each new record that it is new
+    breaches: list[Noted] = field(default_factory=list)
+    blocked: HubError | None = None  # why nothing of the page may be stored
     merged: int = 0  # shown still, although they were merged into another one
 
 
@@ -207,9 +219,28 @@ def _keep_contract(plan: SyncPlan, items: list[Item], page: Prepared) -> list[It
     for item in items:
         if check.passes(item.record):
             kept.append(item)
-        else:
-            _reject(item, check.first_error(item.record), page)
+            continue
+        treated = treat(check, item.record, plan.source_policy, key=plan.stream.key)
+        if _is_taken(item, treated, page, error=check.first_error, is_at_source=True):
+            item.record = treated.body
+            kept.append(item)
     return kept
+
+
+def _is_taken(
+    item: Item, treated: Treated, page: Prepared, *, error: Callable[[Record], RecordError], is_at_source: bool = False
+) -> bool:
+    """Note what a record breaks; False where it may not pass, which then stands among the problems."""
+    page.breaches += [Noted(item.external_id, breach, is_at_source) for breach in treated.breaches]
+    if treated.action == "pass":
+        return True
+    found = error(treated.body)
+    if treated.action == "row_dropped":
+        found = Discarded(found.what, field=found.field, fix="The contract drops such records.")
+    elif treated.action == "blocked":
+        page.blocked = page.blocked or found
+    _reject(item, found, page)
+    return False
 
 
 def _map(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
@@ -217,10 +248,26 @@ def _map(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
     for item, result in zip(items, plan.mapper.apply_all([item.record for item in items]), strict=True):
         if isinstance(result, dict):
             item.body = {k: v for k, v in result.items() if k not in plan.dropped} if plan.dropped else result
-            mapped.append(item)
+            if len(item.body) == len(result) or _may_drop(plan, item, result, page):
+                mapped.append(item)
         else:
             _reject(item, result.error, page)
     return mapped
+
+
+def _may_drop(plan: SyncPlan, item: Item, result: Record, page: Prepared) -> bool:
+    """Note the fields that the contract does not know, once a page; False where they take the record with them."""
+    noted = {each.breach.field for each in page.breaches}
+    is_row = plan.policy.modes["field"] == "discard_row"
+    for name in (name for name in result if name in plan.dropped):
+        if is_row or name not in noted:
+            page.breaches.append(Noted(item.external_id, unknown_field(name, is_row=is_row)))
+    if not is_row:
+        return True
+    names = ", ".join(name for name in result if name in plan.dropped)
+    text = f"The record has fields that the contract does not know: {names}."
+    _reject(item, Discarded(text, field=names, fix="The contract drops such records."), page)
+    return False
 
 
 def _resolve(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
@@ -312,8 +359,10 @@ def _check(plan: SyncPlan, items: list[Item], page: Prepared) -> list[Item]:
     for item in items:
         body = item.body
         if not passes(body):
-            _reject(item, plan.contract.first_error(body), page)
-            continue
+            treated = treat(plan.contract, body, plan.policy)
+            if not _is_taken(item, treated, page, error=plan.contract.first_error):
+                continue
+            body = item.body = treated.body
         try:
             value = body.get(single) if single else None
             item.key = value if value.__class__ is str and value else external_id(body, key_fields)

@@ -18,7 +18,7 @@ from connectors.simulators.firm import build_firm, sound_entries, totals
 from connectors.simulators.firm.faults import MANUAL_TIME
 from connectors.simulators.server import Landscape
 from governance.canonical_model import shipped_documents
-from governance.models import Contract
+from governance.models import Contract, Drift
 from governance.services import load_canonical_model
 from hub.config import documents
 from hub.config import services as config
@@ -120,6 +120,11 @@ def test_streams_show_the_fields_of_their_declarations(systems: Controls, demo_f
 
 def test_every_sync_runs_after_one_other_and_none_is_left_out(systems: Controls, demo_folder: Path) -> None:
     assert set(run_everything()) == set(Sync.objects.values_list("slug", flat=True))
+
+
+def test_no_stream_of_the_firm_has_drifted_from_its_declaration(systems: Controls, demo_folder: Path) -> None:
+    run_everything()
+    assert list(Drift.objects.values_list("stream__slug", "broken_paths")) == []
 
 
 def test_a_first_load_meets_exactly_the_planted_faults(small: Controls, demo_folder: Path) -> None:

@@ -1,7 +1,8 @@
 """manage.py contract diff | export | import
 
 diff OLD NEW [--mode FULL] [--second-opinion]: what a change breaks. OLD and NEW are files (JSON Schema as JSON or YAML) or
-`contract@version`. Exit 0 nothing breaks what the mode promises, 2 something does, 1 a side cannot be read.
+`contract@version`, by number or by semantic version. Where OLD is a version, `effective` is the verdict restricted to what its
+actual consumers use. Exit 0 nothing breaks what the mode promises, 2 something does, 1 a side cannot be read.
 
 export [NAME[@VERSION]] --format odcs|jsonschema|asyncapi [--output FILE]: without a name, the events of the whole hub.
 Exit 0 written, 1 not.
@@ -21,8 +22,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from governance import consumers
 from governance.compatibility import second_opinion
 from governance.compatibility.verdict import Mode, Verdict, judge
+from governance.consumers import Effective
 from governance.exchange import exporting, importing, reading
 from governance.exchange.importing import Proposal
 from governance.models import Contract, ContractVersion
@@ -38,6 +41,7 @@ class Side:
     schema: Schema
     version: str
     mode: Mode | None = None
+    of: ContractVersion | None = None
 
 
 ACTIONS = {"diff": "diff", "export": "export", "import": "take"}
@@ -82,10 +86,11 @@ class Command(BaseCommand):
         before, after = side(old), side(new)
         chosen = Mode(mode) if mode else before.mode or Mode.FULL
         verdict = judge(before.schema, after.schema, mode=chosen, version=before.version)
+        real = consumers.effective(verdict, consumers.of(before.of.contract.entity)) if before.of else None
         asked = options["second_opinion"]
         opinions = second_opinion.ask(before.schema, after.schema, verdict) if asked else []
-        told = verdict.as_data() | ({"second_opinion": [each.as_data() for each in opinions]} if asked else {})
-        self.stdout.write(json.dumps(told, default=str) if options["json"] else in_words(verdict))
+        told = as_data(verdict, real) | ({"second_opinion": [each.as_data() for each in opinions]} if asked else {})
+        self.stdout.write(json.dumps(told, default=str) if options["json"] else in_words(verdict, real))
         for each in opinions:
             if not each.agrees:
                 self.stderr.write(
@@ -138,15 +143,15 @@ def side(name: str) -> Side:
         schema = _read(path)
         return Side(schema, str(schema.get("version", "1.0.0")))
     slug, _, number = name.partition("@")
-    version = ContractVersion.objects.filter(
-        contract__slug=slug, number=int(number) if number.isdecimal() else 0
-    ).first()
+    named = {"number": int(number)} if number.isdecimal() and len(number) < 10 else {"semver": number}
+    found = ContractVersion.objects.filter(contract__slug=slug, **named).select_related("contract__entity")
+    version = found.order_by("-number").first()
     if version is None:
         raise ConfigError(
             f"{name!r} is neither a file nor a version of a contract.",
             fix="Name a JSON Schema file, or a contract and its version, such as project@2.",
         )
-    return Side(version.schema, f"{version.number}.0.0", Mode(version.contract.compatibility))
+    return Side(version.schema, version.semver, Mode(version.contract.compatibility), version)
 
 
 def _read(path: Path) -> Schema:
@@ -172,8 +177,11 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"The file cannot be written: {error.strerror}.", where=str(path)) from None
 
 
-def in_words(verdict: Verdict) -> str:
+def as_data(verdict: Verdict, real: Effective | None) -> dict[str, Any]:
+    return verdict.as_data() | ({"effective": real.as_data()} if real else {})
+
+
+def in_words(verdict: Verdict, real: Effective | None = None) -> str:
     lines = [f"{j.severity.value:5}{j.change.path or '(record)':28} {j.change.kind.title}" for j in verdict.changes]
-    return "\n".join(
-        [*lines, f"{verdict.compatibility}. {verdict.sentence} Next version: {verdict.suggested_version}."]
-    )
+    said = f"{verdict.compatibility}. {verdict.sentence} Next version: {verdict.suggested_version}."
+    return "\n".join([*lines, said, *([f"In fact: {real.sentence}"] if real else [])])

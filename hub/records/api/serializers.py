@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from governance.deprecation import as_version
 from governance.models import Entity
 from hub.common.money import decimal_text
 from hub.records.models import CanonicalRecord
@@ -51,7 +52,16 @@ class RecordSerializer(serializers.ModelSerializer[CanonicalRecord]):
 
     @extend_schema_field(serializers.DictField())
     def get_body(self, record: CanonicalRecord) -> dict[str, Any]:
-        return record.body if self.context.get("revealed") else self.described.open_body(record.body)
+        if self.context.get("revealed"):
+            return record.body
+        return self._by_version(self.described.open_body(record.body))
+
+    def _by_version(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body in the words of the version by which it is served."""
+        version = self.context.get("version")
+        if version is None or version.schema == self.described.schema:
+            return body
+        return as_version(body, version.schema, self.described.schema)
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_masked(self, record: CanonicalRecord) -> list[str]:

@@ -18,6 +18,7 @@ from governance.queries import find_entity
 from hub.common.api import KeysetPagination
 from hub.records import queries, services
 from hub.records.api.serializers import RecordDetailSerializer, RecordSerializer, RevealSerializer
+from hub.records.api.serving import VERSION, ServesVersions
 from hub.records.models import CanonicalRecord
 from hub.records.queries import REVEAL, SEE
 from hub.records.reading import PROMOTED, Described
@@ -29,6 +30,7 @@ def _text(name: str, description: str) -> OpenApiParameter:
 
 FILTERS = [
     _text("prefix", "Only records whose key begins with this."),
+    VERSION,
     *(_text(name, f"Only records of this {name.replace('_', ' ')}.") for name in PROMOTED),
 ]
 
@@ -37,7 +39,7 @@ class ByKey(KeysetPagination):
     ordering = "key"
 
 
-class RecordList(generics.ListAPIView[CanonicalRecord]):
+class RecordList(ServesVersions, generics.ListAPIView[CanonicalRecord]):
     """Records of an entity in the order of their keys. Masked values are left out and named in `masked`."""
 
     required_permission = SEE
@@ -57,7 +59,7 @@ class RecordList(generics.ListAPIView[CanonicalRecord]):
     def get_serializer_context(self) -> dict[str, Any]:
         context = dict(super().get_serializer_context())
         if not getattr(self, "swagger_fake_view", False):
-            context["described"] = Described(self.entity)
+            context |= {"described": Described(self.entity), "version": self.served_version}
         return context
 
     @extend_schema(parameters=FILTERS, operation_id="records_list")
@@ -65,15 +67,23 @@ class RecordList(generics.ListAPIView[CanonicalRecord]):
         return super().get(request, *args, **kwargs)
 
 
-class RecordDetail(APIView):
+class RecordDetail(ServesVersions):
     """One record by its key, with the system that supplied each field and the ids at all systems."""
 
     required_permission = SEE
 
-    @extend_schema(responses=RecordDetailSerializer, operation_id="records_retrieve")
+    @cached_property
+    def record(self) -> CanonicalRecord:
+        return queries.find_record(self.request.user, self.kwargs["entity"], key=self.kwargs["key"])  # type: ignore[arg-type]
+
+    @property
+    def entity(self) -> Entity:
+        return self.record.entity
+
+    @extend_schema(parameters=[VERSION], responses=RecordDetailSerializer, operation_id="records_retrieve")
     def get(self, request: Request, entity: str, key: str) -> Response:
-        record = queries.find_record(request.user, entity, key=key)  # type: ignore[arg-type]
-        context = {"described": Described(record.entity)}
+        record = self.record
+        context = {"described": Described(record.entity), "version": self.served_version}
         return Response(RecordDetailSerializer(record, context=context).data)
 
 

@@ -1,0 +1,78 @@
+"""Drifts on screen: what changed at a source, what that breaks, and the decision."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from governance import drift
+from governance.models import Drift
+from governance.views import me
+from hub.common.errors import ConfigError
+from hub.common.exports import Column, export_response
+from hub.common.filters import FilterBar, Select
+from hub.common.htmx import redirect_to, render_page
+from hub.common.lists import paginate
+from hub.common.permissions import requires
+
+COLUMNS = [
+    Column("drift", "Drift", "pk"),
+    Column("stream", "Object", "stream.slug"),
+    Column("connection", "Connection", "stream.connection.slug"),
+    Column("status", "State"),
+    Column("is_breaking", "Breaking"),
+    Column("broken_paths", "Broken paths"),
+    Column("seen_in", "Seen in"),
+    Column("times", "Times"),
+    Column("first_at", "First (UTC)"),
+    Column("last_at", "Last (UTC)"),
+    Column("reason", "Reason"),
+]
+KEYS = {"status": "State", "stream": "Object"}
+
+
+@requires("connections.view")
+def drift_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
+    """Sources whose records do not look as they did."""
+    bar = FilterBar(request, keys=KEYS, selects=[Select("status", "State", Drift.Status.choices)])
+    rows = drift.drifts_for(me(request))
+    if status := bar.get("status"):
+        rows = rows.filter(status=status)
+    if stream := bar.get("stream"):
+        rows = rows.filter(stream__slug=stream)
+    if bar.text:
+        rows = rows.filter(stream__slug__icontains=bar.text)
+    if fmt:
+        return export_response(rows, COLUMNS, fmt, name="drifts")
+    return render_page(request, "governance/drift_list.html", {"bar": bar, "page": paginate(rows, request)})
+
+
+@requires("connections.view")
+def drift_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    return _page(request, get_object_or_404(drift.drifts_for(me(request)), pk=pk))
+
+
+def _page(request: HttpRequest, found: Drift, *, problem: ConfigError | None = None, status: int = 200) -> HttpResponse:
+    can_edit = drift.drifts_for(me(request), "connections.edit").filter(pk=found.pk).exists()
+    context = {"drift": found, "can_edit": can_edit, "problem": problem}
+    return render_page(request, "governance/drift_detail.html", context, status=status)
+
+
+@requires("connections.edit")
+@require_POST
+def drift_decide(request: HttpRequest, pk: int, act: str) -> HttpResponse:
+    """Accept the new shape, or dismiss it with a reason."""
+    found = get_object_or_404(drift.drifts_for(me(request), "connections.edit"), pk=pk)
+    decide = {"accept": drift.accept, "dismiss": drift.dismiss}.get(act)
+    if decide is None:
+        raise Http404
+    try:
+        decide(found, by=me(request), reason=request.POST.get("reason", ""))
+    except ConfigError as error:
+        return _page(request, get_object_or_404(Drift, pk=pk), problem=error, status=422)
+    messages.success(request, f"The drift is {found.get_status_display().lower()}. Syncs that it had stopped go on.")
+    return redirect_to(request, reverse("governance:drift_detail", args=[pk]))
