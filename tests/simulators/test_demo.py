@@ -251,7 +251,9 @@ def test_references_lead_from_record_to_record(small: Controls, demo_folder: Pat
     assert project["legal_entity"] in keys("legal_entity")
 
 
-def test_the_service_levels_of_the_demo_are_measured_from_its_first_day_on(demo_folder: Path) -> None:
+def test_the_service_levels_of_the_demo_are_measured_from_its_first_day_on(
+    systems: Controls, demo_folder: Path
+) -> None:
     run_everything()
     found = {level.slug: measure_now(level)[1] for level in ServiceLevel.objects.all()}
     assert set(found) == {"approved-time-to-erp", "project-set-up"}
