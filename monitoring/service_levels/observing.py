@@ -72,18 +72,18 @@ def latency(scope: Scope, condition: Mapping[str, Sequence[str]], since: datetim
         " and o.at >= %(since)s"
     )
     arrived = (
-        "with arrived as (select o.sync_id, o.record_id, o.correlation_id, min(o.at) as at from sync_transaction o"
+        "with arrived as materialized (select o.sync_id, o.record_id, o.correlation_id, min(o.at) as at from sync_transaction o"
         " where o.sync_id = any(%(outs)s) and o.outcome = any(%(arrived)s) and o.at >= %(since)s"
         f" and {_sampled('o.record_id')} group by 1, 2, 3)"
-        " select c.at, a.at, r.id, r.key, c.id from arrived a join sync_transaction c on c.id = a.correlation_id"
+        f" select c.at, a.at, r.id, r.key, c.id from arrived a {_caused_by('a.correlation_id')}"
         " join records_canonicalrecord r on r.id = a.record_id"
     )
     waiting = (
-        "select c.at, null::timestamptz, r.id, r.key, c.id from sync_delivery d"
-        " join sync_transaction c on c.id = d.cause_id join records_canonicalrecord r on r.id = d.record_id"
+        f"select c.at, null::timestamptz, r.id, r.key, c.id from sync_delivery d {_caused_by('d.cause_id')}"
+        " join records_canonicalrecord r on r.id = d.record_id"
         f" where d.sync_id = any(%(outs)s) and d.state = any(%(open)s) and {_sampled('d.record_id')} and {{caused}}"
     )
-    caused = "c.at >= %(since)s and c.at < %(until)s and c.sync_id = any(%(ins)s)"
+    caused = "c.at < %(until)s and c.sync_id = any(%(ins)s)"
     where, values = _condition(condition)
     sql = f"{arrived} where {caused}{where} union all {waiting.format(caused=caused)}{where}"
     return _read(counted, sql, asked | values)
@@ -124,17 +124,26 @@ def durations(scope: Scope, condition: Mapping[str, Sequence[str]], since: datet
         " and t.at >= %(since)s and t.at < %(until)s"
     )
     where, values = _condition(condition)
+    reached = (
+        "select o.sync_id, min(o.at) as at from sync_transaction o where o.record_id = b.record_id"
+        " and o.sync_id = any(%(outs)s) and o.outcome = any(%(arrived)s) and o.at >= %(since)s group by 1"
+    )
+    wanted = "select count(*) from sync_delivery d where d.record_id = b.record_id and d.sync_id = any(%(outs)s)"
     sql = (
-        f"with born as (select t.record_id, min(t.at) as at, min(t.id) as id{born} and {_sampled('t.record_id')} group by 1),"
-        " reached as (select o.record_id, o.sync_id, min(o.at) as at from sync_transaction o join born b"
-        " on b.record_id = o.record_id where o.sync_id = any(%(outs)s) and o.outcome = any(%(arrived)s)"
-        " and o.at >= %(since)s group by 1, 2)"
-        " select b.at, (select case when count(*) >= (select count(*) from sync_delivery d where d.record_id = b.record_id"
-        " and d.sync_id = any(%(outs)s)) then max(f.at) end from reached f where f.record_id = b.record_id),"
-        " r.id, r.key, b.id from born b join records_canonicalrecord r on r.id = b.record_id where true" + where
+        f"with born as materialized (select t.record_id, min(t.at) as at, min(t.id) as id{born}"
+        f" and {_sampled('t.record_id')} group by 1)"
+        f" select b.at, case when f.systems >= ({wanted}) then f.at end, r.id, r.key, b.id from born b"
+        f" cross join lateral (select count(*) as systems, max(reached.at) as at from ({reached}) reached) f"
+        " join records_canonicalrecord r on r.id = b.record_id where true" + where
     )
     asked = {"ins": scope.ins, "outs": scope.outs, "since": since, "until": until}
     return _read(f"select count(*){born}", sql, asked | values)
+
+
+def _caused_by(column: str) -> str:
+    """The ledger row of an id, looked up one by one: the planner would rather read months of the ledger once for each."""
+    rows = f"select c.at, c.id, c.sync_id from sync_transaction c where c.id = {column} and c.at >= %(since)s offset 0"
+    return f"cross join lateral ({rows}) c"
 
 
 def _sampled(column: str) -> str:

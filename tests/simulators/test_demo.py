@@ -18,7 +18,7 @@ from connectors.simulators.firm import build_firm, sound_entries, totals
 from connectors.simulators.firm.faults import MANUAL_TIME
 from connectors.simulators.server import Landscape
 from governance.canonical_model import shipped_documents
-from governance.models import Contract, Drift
+from governance.models import BillingRule, Contract, Drift, ServiceLevel
 from governance.services import load_canonical_model
 from hub.config import documents
 from hub.config import services as config
@@ -26,6 +26,7 @@ from hub.records.models import CanonicalRecord, Crosswalk
 from hub.sync import demo, services
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, SyncState
 from hub.sync.states import DeliveryState, HeldState
+from monitoring.service_levels.measuring import measure_now
 
 from .conftest import TODAY, crm_client
 
@@ -253,3 +254,13 @@ def test_references_lead_from_record_to_record(small: Controls, demo_folder: Pat
     project, contract = body("project", "NLL-101"), body("contract", "K-5001")
     assert project["opportunity"] == contract["opportunity"] == "D-2001"
     assert project["legal_entity"] in keys("legal_entity")
+
+
+def test_the_service_levels_of_the_demo_are_measured_from_its_first_day_on(
+    systems: Controls, demo_folder: Path
+) -> None:
+    run_everything()
+    found = {level.slug: measure_now(level)[1] for level in ServiceLevel.objects.all()}
+    assert set(found) == {"approved-time-to-erp", "project-set-up"}
+    assert all(each.tally.met for each in found.values())
+    assert BillingRule.objects.get().active is not None
