@@ -247,6 +247,7 @@ SPECTACULAR_SETTINGS = {
         "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
+        "DuplicateDecisionEnum": "hub.sync.models.Duplicate.Decision",
     },
 }
 

@@ -10,7 +10,9 @@ class SyncConfig(AppConfig):
         from hub.celery import app  # noqa: F401
         from hub.sync import feeds, kinds, probing
         from hub.sync.adopt import applying
+        from hub.sync.duplicates import blocks
 
         kinds.register()
         probing.subscribe()
         feeds.register(applying.take)
+        blocks.subscribe()
