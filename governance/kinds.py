@@ -15,7 +15,7 @@ from governance.rulesets.judging import of_contract, refusal
 from governance.schemas import schema_problems
 from governance.service_levels.kind import service_level_kind
 from hub.accounts.models import Domain
-from hub.common import registry
+from hub.common import facts, registry
 from hub.common.errors import ConfigError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
@@ -69,6 +69,9 @@ class MatchRuleKind(ModelKind):
     def before_save(self, found: MatchRule, document: Document) -> None:
         for path, sentence in match_rules.problems(found):
             raise ConfigError(sentence, where=path, code="MATCH_RULE")
+
+    def extra_apply(self, found: MatchRule, document: Document, *, by: Any) -> None:
+        facts.publish("match_rules_changed", entity_id=found.entity_id)
 
 
 def register() -> None:

@@ -256,6 +256,7 @@ SPECTACULAR_SETTINGS = {
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
         "MeasurementStateEnum": "monitoring.models.TermMeasurement.State",
         "ContractValueModeEnum": "governance.models.Contract.ValueMode",
+        "DuplicateDecisionEnum": "hub.sync.models.Duplicate.Decision",
     },
 }
 

@@ -11,6 +11,7 @@ class SyncConfig(AppConfig):
         from hub.common import facts
         from hub.sync import consumers, drifting, engine, feeds, kinds, probing
         from hub.sync.adopt import applying
+        from hub.sync.duplicates import blocks
 
         kinds.register()
         consumers.register()
@@ -18,3 +19,4 @@ class SyncConfig(AppConfig):
         probing.subscribe()
         facts.subscribe("run_ended", engine.start_followers)
         feeds.register(applying.take)
+        blocks.subscribe()

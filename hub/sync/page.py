@@ -184,11 +184,8 @@ class PageTransaction:
 
     def _say_why(self, entry: Entry, item: Item) -> None:
         """A link that a rule or a person made stands in the ledger with its reason."""
-        if (candidate := self.sorted.linked.get(item.external_id)) is not None:
-            entry.error_code = "MATCHED"
-            entry.error_detail = f"Linked by the match rule {candidate.rule.name!r}, {candidate.score} of 100."
-        elif (said := self.sorted.decided.get(item.external_id)) is not None:
-            entry.error_code, entry.error_detail = "MATCHED", f"Linked by a person: {said.reason}"
+        if item.external_id in self.sorted.names:
+            entry.error_code, entry.error_detail = "MATCHED", self.sorted.why(item.external_id)
 
     def _merged_provenance(self, current: Current, changed: tuple[str, ...]) -> int:
         return intern_profile({**profile_fields(current.provenance_id), **dict.fromkeys(changed, self.system_id)})
@@ -198,9 +195,10 @@ class PageTransaction:
         self.records.link(
             self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in linked]
         )
-        other_keys = {i.key: i.record_id or 0 for i in linked if i.external_id in self.sorted.names}
-        if other_keys:
-            linked_keys.link(self.cursor, self.plan.entity.pk, other_keys)
+        named = [item for item in linked if item.external_id in self.sorted.names]
+        if named:
+            rows = [(i.key, i.record_id or 0, i.external_id, self.sorted.why(i.external_id)) for i in named]
+            linked_keys.link(self.cursor, self.plan.entity.pk, self.plan.stream_id, rows)
             self.result.has_linked_keys = True
         if linked:
             taking.note_ours(self.cursor, self.plan, self.batch_id)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from hub.common import home
 from hub.common.home import Need, Panel
 from hub.sync import queries, totals
+from hub.sync.duplicates.queries import open_for
 from hub.sync.models import Sync
 from hub.sync.outbox import NEVER
 from hub.sync.states import DeliveryState, HeldState
@@ -104,6 +105,19 @@ def rejected_records(request: HttpRequest) -> list[Need]:
         "may not pass",
         reverse("sync:held_list"),
         "Each says what is wrong with it. Correct it at its source, or change the mapping or the value map.",
+    )
+
+
+@home.needs("ledger.replay")
+def possible_duplicates(request: HttpRequest) -> list[Need]:
+    """Records that are not created before somebody says what they are."""
+    return _need(
+        open_for(me(request), "ledger.replay"),
+        ("record may", "records may"),
+        "be one that another system has",
+        reverse("sync:duplicate_list"),
+        "Held until somebody compares them: link, merge, or new.",
+        state="review",
     )
 
 

@@ -12,7 +12,7 @@ from hub.common import facts
 from hub.common.errors import ConfigError
 from hub.common.reasons import needed, tidy
 from hub.sync import engine, gate, probing, runs
-from hub.sync.models import Crawl, Run, Standstill, Sync, SyncState
+from hub.sync.models import Crawl, Duplicate, Run, Standstill, Sync, SyncState
 from hub.sync.states import ACTIVE
 
 # Locally executed runs take the work themselves instead of waiting for a worker.
@@ -130,6 +130,8 @@ def report(run: Run) -> dict[str, Any]:
     crawl = Crawl.objects.filter(pk=run.pk).first()
     if crawl is not None:
         found |= {"missing": crawl.missing, "removed": crawl.removed, "doubts": crawl.doubts}
+    if held := Duplicate.objects.filter(run_id=run.pk).count():
+        found["possible_duplicates"] = held
     if run.error:
         found |= {"error": run.error, "code": run.error_code}
     return found

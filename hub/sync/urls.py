@@ -123,6 +123,7 @@ urlpatterns = [
     path("duplicates/<int:pk>/decide/", duplicates.duplicate_decide, name="duplicate_decide"),
     path("duplicates/<int:pk>/reveal/", duplicates.duplicate_reveal, name="duplicate_reveal"),
     *list_urls("identities/", identities.identity_list, "identity_list"),
+    path("identities/<slug:slug>/<int:record>/part/", identities.identity_part, name="identity_part"),
 ]
 
 

@@ -9,7 +9,7 @@ import yaml
 from django.core.management import call_command
 
 from connectors.models import Connection, System
-from governance.models import ContractVersion
+from governance.models import ContractVersion, MatchRule
 from hub.common.errors import ConfigError
 from hub.config import documents, services
 from hub.sync.models import Schedule, Sync
@@ -31,6 +31,8 @@ def world(domains):
         value_map=value_map, entries=[{"source": "A", "target": "active", "valid_from": "2026-01-01"}], by=None
     )
     Schedule.objects.create(slug="nightly", sync=first, cron="0 2 * * *", time_zone="Europe/London")
+    compared = [{"field": "name", "compare": "fuzzy", "form": "text", "threshold": 90}]
+    MatchRule.objects.create(slug="project-name", entity=entity, name="Alike name", position=5, fields=compared)
     psa = Connection.objects.get(slug="psa")
     psa.secrets = {"token": "s3cret-canary"}
     psa.save()

@@ -9,13 +9,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from governance.match_rules import services as match_rules
 from governance.models import AuditEntry, MatchRule
 from hub.common.errors import ConfigError
+from hub.common.registry import kind
 from hub.records.models import CanonicalRecord, Crosswalk
 from hub.sync import engine, services, trouble
 from hub.sync.dry_run import dry_run
+from hub.sync.duplicates import parting
 from hub.sync.duplicates import services as duplicates
-from hub.sync.models import Duplicate, HeldRecord, LinkedKey, MatchBlock, MatchIndex, Merge, Run, Sync, Transaction
+from hub.sync.models import (
+    Batch,
+    Duplicate,
+    HeldRecord,
+    LinkedKey,
+    MatchBlock,
+    MatchIndex,
+    Merge,
+    Run,
+    Sync,
+    Transaction,
+)
 from hub.sync.removals import merges
 from hub.sync.states import HeldState, Outcome
 from tests import memory
@@ -191,6 +205,7 @@ def test_a_record_that_may_be_another_is_held_not_created_and_not_lost(firm: Fir
     assert (held.state, held.error_code, held.body["code"]) == (HeldState.HELD, "POSSIBLE_DUPLICATE", "E-1")
     assert (found.key, found.record.key, found.rule, found.run_id) == ("E-1", "A-1", "name", run.pk)
     assert (found.score, found.amount, found.currency) == (97, 900.5, "EUR")
+    assert services.report(run)["possible_duplicates"] == 1
     assert keys() == ["A-1", "A-2"]
 
 
@@ -436,3 +451,56 @@ def test_a_dry_run_says_what_would_be_linked_and_what_held(firm: Firm) -> None:
     found = {one.key: (one.would, one.twin) for one in dry_run(firm.erp, sample=10).rows}
     assert found == {"E-1": ("update", ""), "E-2": ("would_duplicate", "A-1"), "E-3": ("create", "")}
     assert keys() == ["A-1", "A-2"]
+
+
+# Parted again ----------------------------------------------------------------------------------------------
+def test_a_link_is_taken_back_from_what_its_source_showed_last(firm: Firm, ada: Any) -> None:
+    firm.by_tax()
+    firm.show(firm.erp, row("E-1", tax_id="DE123456789", phone="030 1"))
+    firm.show(firm.erp, row("E-1", tax_id="DE123456789", phone="030 2"))
+    parting.part(record=CanonicalRecord.objects.get(key="A-1"), key="E-1", reason="Another branch.", by=ada)
+    work()
+    assert known_as(firm.erp, "E-1") == "E-1"
+    assert CanonicalRecord.objects.get(key="E-1").body["phone"] == "030 2"
+    assert not LinkedKey.objects.exists()
+    assert not HeldRecord.objects.exists()
+    assert AuditEntry.objects.get(act="identity.parted").reason == "Another branch."
+    firm.show(firm.erp, row("E-1", tax_id="DE123456789", phone="030 3"))
+    assert keys() == ["A-1", "A-2", "E-1"]
+
+
+def test_what_is_not_kept_any_more_is_not_parted(firm: Firm, ada: Any) -> None:
+    firm.by_tax()
+    firm.show(firm.erp, row("E-1", tax_id="DE123456789"))
+    Batch.objects.update(payload=None)
+    record = CanonicalRecord.objects.get(key="A-1")
+    with pytest.raises(ConfigError, match="not kept any more"):
+        parting.part(record=record, key="E-1", reason="Another branch.", by=ada)
+    with pytest.raises(ConfigError, match="does not lead to A-1"):
+        parting.part(record=record, key="E-9", reason="Another branch.", by=ada)
+    assert known_as(firm.erp, "E-1") == "A-1"
+
+
+def test_a_link_is_parted_on_the_page_of_its_record(firm: Firm, browse: Any, olga: Any) -> None:
+    firm.by_tax()
+    firm.show(firm.erp, row("E-1", tax_id="DE123456789"))
+    client, url = browse(olga), CanonicalRecord.objects.get(key="A-1").get_absolute_url()
+    page = client.get(url).content.decode()
+    assert "Linked by the match rule &#x27;tax&#x27;, 100 of 100." in page
+    part = url.replace("/records/", "/identities/") + "part/?key=E-1"
+    assert part in page
+    client.post(part, {"reason": "Another branch."})
+    work()
+    assert keys() == ["A-1", "A-2", "E-1"]
+
+
+def test_what_came_while_no_rule_was_in_force_is_found_afterwards(firm: Firm, ada: Any) -> None:
+    rule = firm.by_name()
+    firm.show(firm.erp)
+    document = kind("MatchRule").dump(rule.slug)
+    assert document is not None
+    match_rules.put(document | {"is_active": False}, by=ada)
+    firm.show(firm.crm, row("A-9", name="Gamma Partners"))
+    match_rules.put(document, by=ada)
+    firm.show(firm.erp, row("E-1", name="Gamma Partner"))
+    assert Duplicate.objects.get().record.key == "A-9"

@@ -16,10 +16,11 @@ from django.db import transaction
 from governance.match_rules.queries import active_rules
 from governance.matching import rules as matching
 from governance.matching.rules import Rule
+from hub.common import facts
 from hub.common.db import plain_cursor
 from hub.records.copying import ids
 from hub.sync import runs
-from hub.sync.models import Run
+from hub.sync.models import MatchIndex, Run
 from hub.sync.plan import SyncPlan
 
 CHUNK = 5_000
@@ -46,6 +47,16 @@ def open_page(cursor: Any, plan: SyncPlan) -> None:
     plan.matching = active_rules(plan.entity.pk)
     while plan.matching and not _make_some(cursor, plan.entity.pk, plan.matching):
         pass
+
+
+def subscribe() -> None:
+    facts.subscribe("match_rules_changed", _drop_without_rules)
+
+
+def _drop_without_rules(*, entity_id: int) -> None:
+    """Nothing is put into blocks while no rule is in force, so they are made anew when one is again."""
+    if not active_rules(entity_id):
+        MatchIndex.objects.filter(entity=entity_id).delete()
 
 
 def lock(cursor: Any, entity_id: int) -> None:

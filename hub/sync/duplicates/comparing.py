@@ -79,6 +79,12 @@ class Sorted:
         """External ids of records that lead to a record of another system."""
         return self.linked.keys() | {name for name, said in self.decided.items() if said.decision == "link"}
 
+    def why(self, external_id: str) -> str:
+        """Why it leads there, in a sentence."""
+        if (candidate := self.linked.get(external_id)) is not None:
+            return f"Linked by the match rule {candidate.rule.name!r}, {candidate.score} of 100."
+        return f"Linked by a person: {self.decided[external_id].reason}"
+
 
 def sort(cursor: Any, plan: SyncPlan, page: Prepared) -> Sorted:
     """Move new records that are known after all among the known ones, and those that may be among the problems."""

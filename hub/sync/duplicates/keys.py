@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from hub.records.copying import texts
 
 
-def link(cursor: Any, entity_id: int, keys: Mapping[str, int]) -> None:
-    """A system's own key → the record that it means from now on."""
-    for key, record_id in sorted(keys.items()):
+def link(cursor: Any, entity_id: int, stream_id: int, rows: Sequence[tuple[str, int, str, str]]) -> None:
+    """(the system's own key, the record that it means from now on, the system's id of it, why)"""
+    for key, record_id, external_id, why in sorted(rows):
         cursor.execute(
-            "insert into sync_linkedkey (entity_id, key, record_id) select %s, %s, %s where not exists ("
-            " select from records_canonicalrecord where entity_id = %s and key = %s)"
-            " on conflict (entity_id, key) do update set record_id = excluded.record_id",
-            [entity_id, key, record_id, entity_id, key],
+            "insert into sync_linkedkey (entity_id, key, record_id, stream_id, external_id, why)"
+            " select %s, %s, %s, %s, %s, %s where not exists ("
+            "  select from records_canonicalrecord where entity_id = %s and key = %s)"
+            " on conflict (entity_id, key) do update set record_id = excluded.record_id, stream_id = excluded.stream_id,"
+            " external_id = excluded.external_id, why = excluded.why, at = now()",
+            [entity_id, key, record_id, stream_id, external_id, why, entity_id, key],
         )
 
 

@@ -34,7 +34,7 @@ class MatchBlock(models.Model):
 
 
 class LinkedKey(models.Model):
-    """The key under which a system knows a record that the hub keeps under another one."""
+    """The key under which a system knows a record that the hub keeps under another one, and the id that brought it."""
 
     pk = models.CompositePrimaryKey("entity_id", "key")
     entity_id = models.BigIntegerField()
@@ -42,6 +42,11 @@ class LinkedKey(models.Model):
     record = models.ForeignKey(
         "records.CanonicalRecord", on_delete=models.CASCADE, related_name="linked_keys", db_constraint=False
     )
+    stream = models.ForeignKey("connectors.Stream", on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    external_id = models.TextField(db_collation="C")
+    # The match rule with its score, or what a person said.
+    why = models.TextField()
+    at = models.DateTimeField(db_default=Now())
 
 
 class Duplicate(models.Model):

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponseBase
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
+from hub.common.errors import HubError
 from hub.common.exports import Column, export_response
+from hub.common.htmx import redirect_to
 from hub.common.permissions import requires
 from hub.records.models import CanonicalRecord, Crosswalk
-from hub.sync.duplicates import identities
+from hub.records.queries import find_record
+from hub.sync.duplicates import identities, parting
 from hub.sync.duplicates.identities import Identity
-from hub.sync.views.common import me
+from hub.sync.views.common import me, tell
 
 MAX_LENGTH = 500
 COLUMNS = [
@@ -44,6 +49,21 @@ def identity_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         return redirect(found[0].record)
     context = {"text": text, "found": found, "held": held, "is_exact": any(one.found_by for one in found)}
     return render(request, "sync/identity_list.html", context)
+
+
+@requires("ledger.replay")
+@require_POST
+def identity_part(request: HttpRequest, slug: str, record: int) -> HttpResponse:
+    """An id that leads to this record is another one after all."""
+    found = find_record(me(request), slug, "ledger.replay", pk=record)
+    key = request.GET.get("key", "")
+    try:
+        parting.part(record=found, key=key, reason=request.POST.get("reason", ""), by=me(request))
+    except HubError as error:
+        tell(request, error)
+    else:
+        messages.success(request, f"{key} is taken in as a record of its own.")
+    return redirect_to(request, found.get_absolute_url())
 
 
 def _lines(found: list[Identity]) -> Iterator[_Line]:

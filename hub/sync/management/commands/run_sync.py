@@ -50,4 +50,5 @@ def _in_words(report: dict[str, Any]) -> str:
     counts = ", ".join(
         f"{name} {report[name]}" for name in ("created", "updated", "unchanged", "rejected", "waiting", "failed")
     )
-    return f"Run {report['run']} {report['status'].replace('_', ' ')}: read {report['read']}: {counts}."
+    held = f" {report['possible_duplicates']} held as possible duplicates." if "possible_duplicates" in report else ""
+    return f"Run {report['run']} {report['status'].replace('_', ' ')}: read {report['read']}: {counts}.{held}"
