@@ -1,4 +1,4 @@
-"""manage.py bench sync|deliver|event|ledger|mapping --records N --json: figures as ratios, on a scratch hub."""
+"""manage.py bench sync|deliver|event|ledger|mapping|arbitrate --records N --json: figures as ratios, on a scratch hub."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from governance.ownership.bench import bench_arbitrate
 from hub.sync.bench.deliver import bench_deliver
 from hub.sync.bench.ledger import bench_ledger
 from hub.sync.bench.run import bench_sync
 from hub.webhooks.bench import bench_event
 from mappings.bench import measure
 
-RECORDS = {"sync": 100_000, "deliver": 100_000, "event": 2_000, "ledger": 1_000_000, "mapping": 100_000}
+RECORDS = {
+    "sync": 100_000,
+    "deliver": 100_000,
+    "event": 2_000,
+    "ledger": 1_000_000,
+    "mapping": 100_000,
+    "arbitrate": 20_000,
+}
 
 
 class Command(BaseCommand):
@@ -51,6 +59,8 @@ def _measured(
         return bench_deliver(records, workers=workers, latency_ms=latency_ms)
     if what == "event":
         return bench_event(records, workers=workers, rate=rate)
+    if what == "arbitrate":
+        return bench_arbitrate(records)
     return bench_ledger(records) if what == "ledger" else measure(records)
 
 
