@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.ownership import views as ownership
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -24,6 +25,13 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    *list_urls("ownership/", ownership.ownership_list, "ownership_list"),
+    path("ownership/entity/<slug:slug>/new/", ownership.rule_new, name="ownership_rule_new"),
+    path("ownership/entity/<slug:slug>/activate/", ownership.activate, name="ownership_activate"),
+    path("ownership/entity/<slug:slug>/release/", ownership.release, name="ownership_release"),
+    path("ownership/rules/<slug:slug>/", ownership.rule_edit, name="ownership_rule"),
+    path("ownership/rules/<slug:slug>/retire/", ownership.rule_retire, name="ownership_retire"),
+    path("ownership/rules/<slug:slug>/remove/", ownership.rule_remove, name="ownership_remove"),
 ]
 
 nav.register(
@@ -37,3 +45,8 @@ nav.register(
     )
 )
 nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(
+    Entry(
+        "Build", "Systems of record", "governance:ownership_list", icon="table", permission="contracts.view", order=35
+    )
+)

@@ -4,10 +4,12 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from governance.api import views
+from governance.api.ownership import OwnershipRuleViewSet
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
 router.register("contracts", views.ContractViewSet, "contract")
+router.register("ownership-rules", OwnershipRuleViewSet)
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -45,7 +45,8 @@ class OwnershipRule(models.Model):
     # Conditions: all of them must hold. Without any, the rule holds wherever no rule with conditions does.
     legal_entities = ArrayField(models.CharField(max_length=80), default=list, blank=True)
     phase_field = models.CharField(max_length=60, blank=True)
-    phases = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    # The empty text stands for no value.
+    phases = ArrayField(models.CharField(max_length=80, blank=True), default=list, blank=True)
     # First and last day.
     from_date = models.DateField(null=True, blank=True)
     to_date = models.DateField(null=True, blank=True)

@@ -18,6 +18,7 @@ from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers
 from hub.sync.views import (
     adoptions,
     backfills,
+    blocked,
     dead_letters,
     deliveries,
     dry_runs,
@@ -26,6 +27,7 @@ from hub.sync.views import (
     ledger,
     matching,
     merges,
+    ownership,
     removals,
     replays,
     runs,
@@ -115,6 +117,12 @@ urlpatterns = [
     path("replays/<int:pk>/cancel/", replays.replay_cancel, name="replay_cancel"),
     path("replays/<int:pk>/approve/", replays.replay_approve, name="replay_approve"),
     path("replays/<int:pk>/decline/", replays.replay_decline, name="replay_decline"),
+    *list_urls("ownership/blocked/", blocked.blocked_list, "blocked_list"),
+    path("ownership/blocked/<int:pk>/", blocked.blocked_detail, name="blocked_detail"),
+    path("ownership/blocked/<int:pk>/accept/", blocked.blocked_accept, name="blocked_accept"),
+    path("ownership/blocked/<int:pk>/keep/", blocked.blocked_keep, name="blocked_keep"),
+    path("ownership/entity/<slug:slug>/", ownership.ownership_matrix, name="ownership_matrix"),
+    path("ownership/entity/<slug:slug>/whatif/", ownership.ownership_whatif, name="ownership_whatif"),
 ]
 
 

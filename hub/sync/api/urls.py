@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from hub.sync.api.adoptions import AdoptionViewSet
 from hub.sync.api.backfills import BackfillViewSet
+from hub.sync.api.blocked import BlockedValueViewSet
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
 from hub.sync.api.merges import MergeViewSet
 from hub.sync.api.replays import DeadLetterViewSet, ReplayViewSet
@@ -23,5 +24,6 @@ router.register("deliveries", DeliveryViewSet)
 router.register("merges", MergeViewSet)
 router.register("dead-letters", DeadLetterViewSet)
 router.register("replays", ReplayViewSet)
+router.register("blocked-values", BlockedValueViewSet)
 
 urlpatterns = [*router.urls, path("standstill/", StandstillView.as_view(), name="standstill")]
