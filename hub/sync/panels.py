@@ -12,8 +12,9 @@ from django.urls import reverse
 from hub.common import home
 from hub.common.home import Need, Panel
 from hub.sync import queries, totals
-from hub.sync.models import Sync
+from hub.sync.models import BlockedValue, Sync
 from hub.sync.outbox import NEVER
+from hub.sync.ownership.queries import DECIDE, blocked_for
 from hub.sync.states import DeliveryState, HeldState
 from hub.sync.views.common import me
 
@@ -104,6 +105,21 @@ def rejected_records(request: HttpRequest) -> list[Need]:
         "may not pass",
         reverse("sync:held_list"),
         "Each says what is wrong with it. Correct it at its source, or change the mapping or the value map.",
+    )
+
+
+@home.needs(DECIDE)
+def offered_values(request: HttpRequest) -> list[Need]:
+    """What systems offered for fields of others, where the rule asks a person; each record counts once."""
+    rows = blocked_for(me(request), DECIDE).filter(state=BlockedValue.State.OPEN).exclude(policy="quarantine")
+    once = rows.order_by("record_id", "-pk").distinct("record_id").values("pk")
+    return _need(
+        BlockedValue.objects.filter(pk__in=once),
+        ("record", "records"),
+        "with a value that another system owns",
+        f"{reverse('sync:blocked_list')}?state=open",
+        "A system offered a value that it may not set. Accept it once, or keep the hub's.",
+        state="review",
     )
 
 

@@ -188,6 +188,10 @@ def test_a_person_keeps_the_hubs_value_and_is_not_asked_again(firm: Firm, browse
     assert (kept.state, kept.decided_by) == (State.OPEN, None)
 
 
+def test_the_first_page_says_that_a_person_is_asked(firm: Firm, browse: Any, finn: Any) -> None:
+    assert "1 record with a value that another system owns" in browse(finn).get("/").content.decode()
+
+
 def test_what_was_settled_is_not_decided_again(firm: Firm, browse: Any, finn: Any) -> None:
     kept = firm.blocked()
     client = browse(finn)
