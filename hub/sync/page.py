@@ -82,17 +82,24 @@ class PageTransaction:
         """New records lose what their system may not set, or wait for its owner; by position what was stopped."""
         assert self.plan.lens is not None
         stopped: dict[int, tuple[Blocked, ...]] = {}
-        staying = []
+        staying: list[Item] = []
+        waiting: set[str] = set()
         for item in self.page.new:
             decision = admit(item.body, self.plan.lens)
             if decision.blocked and (problem := blocking.why_waiting(self.plan, item, decision)):
                 self.page.problems.append(problem)
+                waiting.add(item.key)
                 continue
             if decision.blocked:
                 stopped[item.position] = decision.blocked
                 item.body, item.json = decision.body, b""
             staying.append(item)
         self.page.new = staying
+        if gone := waiting - {item.key for item in staying}:
+            orphans = blocking.orphans(self.plan, [*self.page.new, *self.page.known], gone)
+            self.page.problems += orphans.values()
+            self.page.new = [item for item in self.page.new if item.position not in orphans]
+            self.page.known = [item for item in self.page.known if item.position not in orphans]
         return stopped
 
     def _create(self, items: list[Item], stopped: Mapping[int, tuple[Blocked, ...]]) -> None:

@@ -196,6 +196,24 @@ def test_rules_of_a_file_are_checked_when_all_of_them_stand(project: Entity, tmp
         config.apply(tmp_path)
 
 
+def test_what_is_exported_can_be_applied(project: Entity, tmp_path: Any) -> None:
+    build.active(project, build.document("crm-rest", "crm", note="At first."))
+    late = {"phase_field": "status", "phases": ["won", ""], "legal_entities": ["UK"], "from_date": "2026-01-01"}
+    build.active(
+        project,
+        build.document("rest", "crm", "erp", decide="ranking", replaces="crm-rest", fills_empty=True),
+        build.document("name", "erp", group="Names", fields=["name"], policy="revert", **late),
+    )
+    build.draft("later", "crm", fields=["budget"], to_date="2030-12-31")
+    exported = [d for d in config.export() if d["kind"] == "OwnershipRule"]
+    documents.write(tmp_path, exported)
+    assert config.plan(tmp_path).steps == []
+    OwnershipRule.objects.all().delete()
+    config.apply(tmp_path)
+    assert config.plan(tmp_path).steps == []
+    assert [d for d in config.export() if d["kind"] == "OwnershipRule"] == exported
+
+
 def test_checks_of_several_objects_wait_until_all_of_them_are_applied() -> None:
     ran: list[str] = []
     with governed.together():

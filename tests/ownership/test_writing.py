@@ -10,10 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.ownership import services
+from governance.services import activate_schema
 from hub.common.times import set_business_clock
+from hub.records.models import CanonicalRecord
 from hub.records.reading import sources_of
 from hub.sync.models import BlockedValue, Delivery, HeldRecord, Transaction
 from hub.sync.states import HeldState, Outcome
+from mappings.services import activate_rules
 from tests import memory
 from tests.ownership import builders as build
 from tests.ownership.builders import Firm, row
@@ -89,8 +92,6 @@ def test_a_new_record_takes_what_its_system_may_set(firm: Firm) -> None:
 
 def test_a_new_record_that_needs_more_waits_for_its_owner(firm: Firm) -> None:
     schema = {**build.PROJECT, "required": ["code", "name"]}
-    from governance.services import activate_schema
-
     activate_schema(contract=firm.entity.contract, schema=schema, by=None)
     rules(firm)
     firm.read("erp", row(name="Beta", budget="5.00"))
@@ -102,6 +103,30 @@ def test_a_new_record_that_needs_more_waits_for_its_owner(firm: Firm) -> None:
     firm.read("erp", row(name="Beta", budget="5.00"))
     assert not HeldRecord.objects.exists()
     assert firm.record().body == {"code": "P-1", "name": "Alpha", "budget": "5.00"}
+
+
+def test_a_child_waits_with_its_parent(firm: Firm) -> None:
+    properties = {**build.PROJECT["properties"], "parent": {"type": "string", "x-ref": "project"}}
+    schema = {**build.PROJECT, "required": ["code", "name"], "properties": properties}
+    activate_schema(contract=firm.entity.contract, schema=schema, by=None)
+    rules = [*build.RULES, {"target": "parent", "source": "parent", "kind": "reference", "entity": "project"}]
+    activate_rules(mapping=firm.erp.mapping, rules=rules, by=None)
+    owner = build.document("crm-names", "crm", fields=["name"], phase_field="status", phases=["won"])
+    build.active(firm.entity, owner, build.document("any", decide="latest"))
+    firm.read(
+        "erp",
+        row(1, name="Parent", status="won"),
+        row(2, name="Child", status="draft", parent="P-1"),
+        row(3, name="Grandchild", status="draft", parent="P-2"),
+        row(4, name="Alone", status="draft"),
+    )
+    assert [record.key for record in CanonicalRecord.objects.all()] == ["P-4"]
+    held = dict(HeldRecord.objects.values_list("external_id", "missing_key"))
+    assert held == {"1": "P-1", "2": "P-1", "3": "P-2"}
+    firm.read("crm", row(1, name="Parent", status="won"))
+    firm.read("erp", *(row(n) for n in ()))
+    firm.read("erp", *(row(n) for n in ()))
+    assert {record.key for record in CanonicalRecord.objects.all()} == {"P-1", "P-2", "P-3", "P-4"}
 
 
 # Policies ----------------------------------------------------------------------------------------------------

@@ -108,6 +108,25 @@ def _is_needed(plan: SyncPlan, decision: Decision, one: Blocked) -> bool:
     return not plan.contract.passes({**decision.body, **others})
 
 
+def orphans(plan: SyncPlan, items: Sequence[Item], gone: set[str]) -> dict[int, Problem]:
+    """Records of the page whose parent of the same kind waits for its owner, or for such a parent itself, by position."""
+    streams = {r.target: r.stream_id for r in plan.references if r.entity_id == plan.entity.pk}
+    missing, found = set(gone), dict[int, Problem]()
+    while True:
+        lost = [
+            (item, target)
+            for item in items
+            for target in streams
+            if item.position not in found and target in item.parents and item.body.get(target) in missing
+        ]
+        if not lost:
+            return found
+        for item, target in lost:
+            error = MissingReference(target, plan.entity.slug, item.parents[target], stream_id=streams[target])
+            found[item.position] = Problem(item.position, item.record, item.external_id, error, key=item.key)
+        missing |= {item.key for item, _ in lost if item.record_id is None}
+
+
 def settle(cursor: Any, plan: SyncPlan, run_id: int, offers: Sequence[Offer]) -> set[int]:
     """Keep what was stopped, send back what is to be sent back, and close what agrees; the outbound syncs with work."""
     _agree(cursor, plan, offers)

@@ -35,6 +35,8 @@ def accept(*, blocked: BlockedValue, by: User, reason: str) -> BlockedValue:
     """
     reason = needed(reason, "Say why this value is right.", where="reason")
     record, found = _locked(blocked)
+    if record.deleted_at:
+        raise ConfigError(f"{record.key} is gone at its source.", where=found.field, code="GONE")
     schema = ContractVersion.objects.filter(contract__entity=record.entity_id, status="active").values_list("schema")
     contract = ContractCheck(schema.get()[0])
     body = {**record.body, found.field: found.offered}

@@ -110,7 +110,7 @@ def blocked_detail(request: HttpRequest, pk: int) -> HttpResponse:
     may_decide = me(request).has_hub_perm(DECIDE, found.entity.domain_id)
     context = {
         "blocked": found,
-        "shown": next(iter(shown([found]))),
+        "one": next(iter(shown([found]))),
         "sync": Sync.objects.filter(pk=found.sync_id).first(),
         "can_decide": may_decide and found.state in deciding.DECIDABLE,
     }
