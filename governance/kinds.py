@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
+from functools import partial
 from typing import Any
 
 from governance import services
@@ -10,12 +12,14 @@ from governance.billing.kind import billing_rule_kind
 from governance.calendars.kind import calendar_kind
 from governance.match_rules import services as match_rules
 from governance.matching import rules
-from governance.models import Contract, Entity, MatchRule
+from governance.models import Contract, Entity, MatchRule, OwnershipRule
+from governance.ownership import definitions
+from governance.ownership.services import check_entity
 from governance.rulesets.judging import of_contract, refusal
 from governance.schemas import schema_problems
 from governance.service_levels.kind import service_level_kind
 from hub.accounts.models import Domain
-from hub.common import facts, registry
+from hub.common import facts, governed, registry
 from hub.common.errors import ConfigError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
@@ -74,6 +78,34 @@ class MatchRuleKind(ModelKind):
         facts.publish("match_rules_changed", entity_id=found.entity_id)
 
 
+class OwnershipRuleKind(ModelKind):
+    """Applied alone, a rule in force is checked at once; with others, when all of them are applied."""
+
+    def _value(self, found: OwnershipRule, item: Attr | Ref) -> Any:
+        value = super()._value(found, item)
+        return value.isoformat() if isinstance(value, date) else value
+
+    def extra_validate(self, document: Document) -> list[Problem]:
+        if document.get("replaces") == document["slug"]:
+            return [Problem("replaces", "A rule cannot replace itself.")]
+        return []
+
+    def extra_references(self, document: Document) -> list[tuple[str, str, str]]:
+        return [(f"systems.{place}", "System", slug) for place, slug in enumerate(document.get("systems") or ())]
+
+    def before_save(self, found: OwnershipRule, document: Document) -> None:
+        stored = OwnershipRule.objects.filter(pk=found.pk).first() if found.pk else None
+        if stored and stored.entity_id != found.entity_id:
+            raise ConfigError("A rule stays with its entity.", where="entity", fix="Write a new one.", code="OWNERSHIP")
+        if wrong := definitions.problems(found):
+            raise ConfigError(wrong[0][1], where=wrong[0][0], code="OWNERSHIP")
+        found.was_in_force = stored is not None and stored.status == OwnershipRule.Status.ACTIVE
+
+    def extra_apply(self, found: OwnershipRule, document: Document, *, by: Any) -> None:
+        if found.was_in_force or found.status == OwnershipRule.Status.ACTIVE:
+            governed.settle(("ownership", found.entity_id), partial(check_entity, found.entity))
+
+
 def register() -> None:
     registry.register(
         ModelKind(
@@ -119,6 +151,21 @@ def register() -> None:
                 Attr("name", required=True),
                 Attr("fields", required=True),
                 *(Attr(name) for name in ("position", "outcome", "is_active")),
+            ],
+        )
+    )
+    registry.register(
+        OwnershipRuleKind(
+            name="OwnershipRule",
+            model=OwnershipRule,
+            after=["Contract", "System"],
+            fields=[
+                Ref("entity", lambda: Entity, "Entity", required=True),
+                *(Attr(name) for name in ("group", "fields", "decide", "systems", "policy", "fills_empty")),
+                *(Attr(name) for name in ("legal_entities", "phase_field", "phases", "from_date", "to_date")),
+                Attr("status"),
+                Ref("replaces", lambda: OwnershipRule, "OwnershipRule"),
+                Attr("note"),
             ],
         )
     )

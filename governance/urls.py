@@ -8,6 +8,7 @@ from governance.billing import views as billing
 from governance.calendars import views as calendars
 from governance.exchange import views as exchange
 from governance.match_rules import views as match_rules
+from governance.ownership import views as ownership
 from governance.rulesets import views as rulesets
 from hub.common import nav
 from hub.common.lists import list_urls
@@ -56,34 +57,30 @@ urlpatterns = [
     *list_urls("rulesets/", rulesets.ruleset_list, "ruleset_list"),
     path("rulesets/new/", rulesets.ruleset_new, name="ruleset_new"),
     path("rulesets/<slug:slug>/", rulesets.ruleset, name="ruleset"),
+    *list_urls("ownership/", ownership.ownership_list, "ownership_list"),
+    path("ownership/entity/<slug:slug>/new/", ownership.rule_new, name="ownership_rule_new"),
+    path("ownership/entity/<slug:slug>/activate/", ownership.activate, name="ownership_activate"),
+    path("ownership/entity/<slug:slug>/release/", ownership.release, name="ownership_release"),
+    path("ownership/rules/<slug:slug>/", ownership.rule_edit, name="ownership_rule"),
+    path("ownership/rules/<slug:slug>/retire/", ownership.rule_retire, name="ownership_retire"),
+    path("ownership/rules/<slug:slug>/remove/", ownership.rule_remove, name="ownership_remove"),
 ]
 
+SEE = "contracts.view"
+nav.register(Entry("Govern", "Contracts", "governance:contract_list", icon="file-check", permission=SEE, order=10))
+nav.register(Entry("Govern", "Systems of record", "governance:ownership_list", icon="table", permission=SEE, order=20))
+nav.register(Entry("Govern", "Match rules", "governance:match_rule_list", icon="equal", permission=SEE, order=25))
+nav.register(Entry("Govern", "Rulesets", "governance:ruleset_list", icon="shield-check", permission=SEE, order=35))
 nav.register(
     Entry(
-        "Build",
-        "Entities & contracts",
-        "governance:contract_list",
-        icon="file-check",
-        permission="contracts.view",
-        order=30,
+        "Govern", "Billing rules", "governance:billing_rule_list", icon="receipt", permission="billing.view", order=40
     )
 )
-nav.register(Entry("Build", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
 nav.register(
-    Entry("Build", "Calendars", "governance:calendar_list", icon="calendar", permission="monitor.view", order=70)
+    Entry("Govern", "Calendars", "governance:calendar_list", icon="calendar", permission="monitor.view", order=45)
 )
+nav.register(Entry("Govern", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
+nav.register(Entry("Watch", "Contract breaches", "governance:breach_list", icon="ban", permission=SEE, order=60))
 nav.register(
-    Entry("Build", "Billing rules", "governance:billing_rule_list", icon="receipt", permission="billing.view", order=45)
-)
-nav.register(
-    Entry("Build", "Match rules", "governance:match_rule_list", icon="equal", permission="contracts.view", order=35)
-)
-nav.register(
-    Entry("Build", "Rulesets", "governance:ruleset_list", icon="shield-check", permission="contracts.view", order=35)
-)
-nav.register(
-    Entry("Watch", "Contract breaches", "governance:breach_list", icon="ban", permission="contracts.view", order=60)
-)
-nav.register(
-    Entry("Watch", "Drifts", "governance:drift_list", icon="git-compare", permission="connections.view", order=65)
+    Entry("Watch", "Shape drift", "governance:drift_list", icon="git-compare", permission="connections.view", order=65)
 )

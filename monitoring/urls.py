@@ -20,7 +20,7 @@ urlpatterns = [
     path("glossary/<slug:slug>/remove/", editing.term_remove, name="term_remove"),
 ]
 
-nav.register(Entry("Build", "Glossary", "monitoring:term_list", icon="bulb", permission="contracts.view", order=35))
+nav.register(Entry("Govern", "Glossary", "monitoring:term_list", icon="bulb", permission="contracts.view", order=30))
 nav.register(
     Entry("Watch", "Semantic drift", "monitoring:drift_list", icon="scale", permission="contracts.view", order=70)
 )

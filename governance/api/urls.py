@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from governance.api import audit, drifts, exchange, lifecycle, match_rules, rulesets, views
 from governance.api.billing import BillingRuleViewSet
 from governance.api.calendars import BusinessCalendarViewSet
+from governance.api.ownership import OwnershipRuleViewSet
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
@@ -14,6 +15,7 @@ router.register("calendars", BusinessCalendarViewSet, "calendar")
 router.register("billing-rules", BillingRuleViewSet, "billing-rule")
 router.register("match-rules", match_rules.MatchRuleViewSet, "match_rule")
 router.register("rulesets", rulesets.RulesetViewSet, "ruleset")
+router.register("ownership-rules", OwnershipRuleViewSet)
 
 urlpatterns = [
     path("", include(router.urls)),

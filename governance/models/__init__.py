@@ -8,6 +8,7 @@ from governance.models.consumer import ConsumerNotice, ContractUse, SunsetNotice
 from governance.models.contract import Contract, ContractVersion, Entity
 from governance.models.drift import Drift, SeenShape
 from governance.models.match_rule import MatchRule
+from governance.models.ownership import OwnershipRule
 from governance.models.ruleset import Ruleset
 from governance.models.service_level import ServiceLevel
 from governance.models.term import Term
@@ -28,6 +29,7 @@ __all__ = [
     "Drift",
     "Entity",
     "MatchRule",
+    "OwnershipRule",
     "Ruleset",
     "SeenShape",
     "ServiceLevel",

@@ -6,7 +6,9 @@ nothing is written, and what is live stays live.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,38 @@ def put(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put:
     for gate in _gates:
         if held := gate(documents, by, reason):
             return held
-    for document in documents:
-        kind(document["kind"]).apply(document, by=by)
+    with together():
+        for document in documents:
+            kind(document["kind"]).apply(document, by=by)
     return Put(is_applied=True)
+
+
+# Checks over several objects --------------------------------------------------------------------------------
+
+_waiting: ContextVar[dict[Hashable, Callable[[], None]] | None] = ContextVar("waiting", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Whoever applies several documents in one transaction does it in here: what must hold for all of them together is
+    checked when the last one is applied, not in between."""
+    if _waiting.get() is not None:
+        yield
+        return
+    checks: dict[Hashable, Callable[[], None]] = {}
+    token = _waiting.set(checks)
+    try:
+        yield
+        for check in checks.values():
+            check()
+    finally:
+        _waiting.reset(token)
+
+
+def settle(key: Hashable, check: Callable[[], None]) -> None:
+    """Run a check that raises ConfigError: once for each key at the end of `together()`, at once outside of it."""
+    waiting = _waiting.get()
+    if waiting is None:
+        check()
+    else:
+        waiting[key] = check

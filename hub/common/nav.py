@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, reverse
 
 from hub.common.permissions import SIGNED_IN, is_allowed
 
-GROUPS = ("Work", "Watch", "Build")
+GROUPS = ("Work", "Watch", "Build", "Govern")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 
+from hub.common import governed
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.registry import Change, Document, kind, kinds
@@ -88,7 +89,7 @@ def _compare(sources: Sequence[Source]) -> Plan:
 def apply(given: Path | Sequence[Source], *, by: Any = None) -> Plan:
     """Bring the hub to what the documents say: all of it, or nothing when anything is wrong."""
     sources = _sound(_sources(given))
-    with transaction.atomic():
+    with transaction.atomic(), governed.together():
         todo = _compare(sources)
         changing = {(step.kind, step.slug) for step in todo.steps}
         for source in sources:

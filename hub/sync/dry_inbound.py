@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.services import open_connection
-from governance.arbitration import decide
+from governance.arbitration import admit, decide
 from hub.common.db import plain_cursor
 from hub.common.errors import HubError, RecordError
 from hub.common.records import BadRecord, Page, Record
@@ -16,6 +16,7 @@ from hub.sync import doubles
 from hub.sync.dry_result import DryRun, Row, refusal
 from hub.sync.duplicates import blocks, comparing
 from hub.sync.models import SyncState
+from hub.sync.ownership import blocking
 from hub.sync.payloads import FieldChange
 from hub.sync.plan import SyncPlan
 from hub.sync.prepare import Item, Prepared, external_id, prepare
@@ -122,17 +123,18 @@ def _unchanged(page: Prepared) -> list[Row]:
 
 def _known(plan: SyncPlan, items: Sequence[Item]) -> list[Row]:
     ids = [item.record_id for item in items if item.record_id is not None]
-    current = {record.pk: record.body for record in CanonicalRecord.objects.filter(pk__in=ids)}
-    return [_change(plan, item, current.get(item.record_id or 0, {})) for item in items]
+    rows = CanonicalRecord.objects.filter(pk__in=ids).select_related("provenance")
+    current = {record.pk: (record.body, record.provenance.fields) for record in rows}
+    return [_change(plan, item, *current.get(item.record_id or 0, ({}, {}))) for item in items]
 
 
-def _change(plan: SyncPlan, item: Item, body: Record) -> Row:
-    decision = decide(item.body, body, plan.modes)
+def _change(plan: SyncPlan, item: Item, body: Record, provenance: Mapping[str, int]) -> Row:
+    decision = decide(item.body, body, plan.modes, plan.lens, provenance)
     label = _label(plan, item.body)
     if decision.changed:
         changes = tuple(FieldChange(name, body.get(name), decision.body.get(name)) for name in decision.changed)
         return Row("update", item.key, item.external_id, label, changes=changes)
-    kept = ", ".join(decision.refused)
+    kept = ", ".join((*decision.refused, *(one.field for one in decision.blocked)))
     why = f"The hub keeps its own value of {kept}." if kept else "It says what the hub already holds."
     return Row("skip", item.key, item.external_id, label, why)
 
@@ -144,8 +146,14 @@ def _new(plan: SyncPlan, items: Sequence[Item], result: DryRun) -> list[Row]:
     made: dict[str, Record] = {}
     for item in items:
         if item.key in made:
-            rows.append(_change(plan, item, made[item.key]))
+            body = made[item.key]
+            rows.append(_change(plan, item, body, dict.fromkeys(body, plan.connection.system_id)))
             continue
+        if plan.lens and (stopped := admit(item.body, plan.lens)).blocked:
+            if problem := blocking.why_waiting(plan, item, stopped):
+                rows.append(refusal(problem.error, item.key, item.external_id))
+                continue
+            item.body = stopped.body
         made[item.key] = item.body
         rows.append(_creation(plan, item, twins))
     return rows

@@ -400,7 +400,8 @@ def _recognise(plan: SyncPlan, parcels: Sequence[Parcel]) -> None:
     refs = external_ids_of(plan.stream_id, unknown) if unknown else {}
     for parcel in parcels:
         parcel.ref = parcel.ref or refs.get(parcel.due.record_id)
-        parcel.is_echo = parcel.ref is not None and _is_echo(plan, parcel.due)
+        must_go = parcel.due.delivered_hash == outbox.MUST_GO
+        parcel.is_echo = parcel.ref is not None and not must_go and _is_echo(plan, parcel.due)
 
 
 def _is_echo(plan: SyncPlan, due: Due) -> bool:

@@ -42,6 +42,11 @@ class Due(NamedTuple):
 NEVER = "9999-01-01 00:00:00+00"
 
 
+# In place of the hash of what was delivered: the target holds something else and is to hear the hub's version, be it an
+# echo or not.
+MUST_GO = b""
+
+
 @dataclass(slots=True)
 class Settlement:
     """What became of one delivery; DELIVERED is turned back into PENDING when a newer version came meanwhile.
@@ -135,6 +140,38 @@ def enqueue_removed(cursor: Any, sync_ids: Sequence[int], records: Sequence[tupl
             "versions": [record[1] for record in records],
             "causes": [record[2] for record in records],
             "syncs": list(sync_ids),
+            "unsure": int(DeliveryState.UNSURE),
+        },
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def enqueue_return(cursor: Any, sync_id: int, records: Sequence[tuple[int, int, int]]) -> set[int]:
+    """Outbox rows of records that the target changed against the rules: (id, version, cause); returns the ids that go.
+
+    Only where the target is known to hold the record, so that nothing is made there. What is sent, is sent whatever the
+    hub believes that the target holds.
+    """
+    rows = cursor.execute(
+        "insert into sync_delivery as d (sync_id, record_id, version, cause_id, next_at, state, attempts, delivered_hash)"
+        " select y.id, u.id, u.version, u.cause, now(), 1, 0, %(must_go)s"
+        " from unnest(%(ids)s::bigint[], %(versions)s::int[], %(causes)s::bigint[]) u(id, version, cause)"
+        " cross join sync_sync y join mappings_mapping m on m.id = y.mapping_id where y.id = %(sync)s and ("
+        "   exists (select from records_crosswalk x where x.stream_id = m.stream_id and x.record_id = u.id"
+        "     and x.gone_at is null and x.merge_id is null)"
+        "   or exists (select from sync_delivery e where e.sync_id = y.id and e.record_id = u.id"
+        "     and e.delivered_version is not null))"
+        " order by u.id"
+        " on conflict (sync_id, record_id) do update set version = greatest(d.version, excluded.version),"
+        " cause_id = excluded.cause_id, delivered_hash = excluded.delivered_hash, attempts = 0, failing_since = null,"
+        " next_at = case when d.state = %(unsure)s then d.next_at else now() end,"
+        " state = case when d.state = %(unsure)s then d.state else excluded.state end returning d.record_id",
+        {
+            "sync": sync_id,
+            "ids": [record[0] for record in records],
+            "versions": [record[1] for record in records],
+            "causes": [record[2] for record in records],
+            "must_go": MUST_GO,
             "unsure": int(DeliveryState.UNSURE),
         },
     ).fetchall()

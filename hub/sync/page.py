@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.arbitration import decide
+from governance.arbitration import Blocked, admit, decide
 from hub.common.db import join_by_key
 from hub.common.errors import Discarded
 from hub.common.records import Record
@@ -23,6 +23,8 @@ from hub.sync.duplicates import keys as linked_keys
 from hub.sync.duplicates.comparing import Sorted
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run
+from hub.sync.ownership import blocking
+from hub.sync.ownership.blocking import Offer
 from hub.sync.plan import SyncPlan
 from hub.sync.prepare import Item, Prepared
 from hub.sync.removals import joining, taking
@@ -47,6 +49,7 @@ class PageTransaction:
         self.entries: list[Entry] = []
         self.unchanged: list[int] = list(page.unchanged_ids)
         self.made: dict[str, int] = {}
+        self.offers: list[Offer] = []  # by a system that ownership rules speak to
         self.beside: list[Entry] = []  # rows of records that were not read, but changed for those that were
         self.sorted = Sorted()
         self.idle = 0  # told as gone, which changed nothing
@@ -69,10 +72,12 @@ class PageTransaction:
         )
         self.records = RecordStore(self.plan.entity.pk, self.plan.contract.markers, self.cursor, self.now)
         self._compare()
+        stopped = self._admit() if self.plan.lens else {}
         first, later = _waves(self.page)
-        self._create(first)
+        self._create(first, stopped)
         for wave in later:
             self._change(wave)
+        self._settle_offers()
         self._problems()
         self._carry_out()
         breaches.keep(self.plan, self.run.pk, self.page.breaches)
@@ -110,7 +115,31 @@ class PageTransaction:
             blocks.note(self.cursor, self.plan.entity.pk, self.plan.matching, records, are_new=are_new)
 
     # New records -------------------------------------------------------------------------------------------
-    def _create(self, items: list[Item]) -> None:
+    def _admit(self) -> dict[int, tuple[Blocked, ...]]:
+        """New records lose what their system may not set, or wait for its owner; by position what was stopped."""
+        assert self.plan.lens is not None
+        stopped: dict[int, tuple[Blocked, ...]] = {}
+        staying: list[Item] = []
+        waiting: set[str] = set()
+        for item in self.page.new:
+            decision = admit(item.body, self.plan.lens)
+            if decision.blocked and (problem := blocking.why_waiting(self.plan, item, decision)):
+                self.page.problems.append(problem)
+                waiting.add(item.key)
+                continue
+            if decision.blocked:
+                stopped[item.position] = decision.blocked
+                item.body, item.json = decision.body, b""
+            staying.append(item)
+        self.page.new = staying
+        if gone := waiting - {item.key for item in staying}:
+            orphans = blocking.orphans(self.plan, [*self.page.new, *self.page.known], gone)
+            self.page.problems += orphans.values()
+            self.page.new = [item for item in self.page.new if item.position not in orphans]
+            self.page.known = [item for item in self.page.known if item.position not in orphans]
+        return stopped
+
+    def _create(self, items: list[Item], stopped: Mapping[int, tuple[Blocked, ...]]) -> None:
         if not items:
             return
         record_ids = self.records.allocate(len(items))
@@ -120,7 +149,11 @@ class PageTransaction:
             item.record_id = self.made[item.key] = record_id
             profile = profile_of_one(tuple(item.body), self.system_id)
             writes.append(Write(record_id, item.key, 1, item.body, profile, item.json))
-            self.entries.append(self._entry(item, Outcome.CREATED, number, version=1, body=item.body))
+            entry = self._entry(item, Outcome.CREATED, number, version=1, body=item.body)
+            self.entries.append(entry)
+            if blocked := stopped.get(item.position):
+                entry.refused = tuple(one.field for one in blocked)
+                self.offers.append(Offer(item, record_id, 1, item.body, number, blocked))
         self.records.insert(writes)
         self._note_blocks(writes, are_new=True)
         self.records.link(
@@ -142,28 +175,36 @@ class PageTransaction:
             return
         for item in items:
             item.record_id = item.record_id or self.made[item.key]
+        lens = self.plan.lens
         locked = self.records.lock([item.record_id for item in items if item.record_id is not None])
         numbers = iter(ledger.allocate_ids(self.cursor, len(items)))
         writes: list[Write] = []
         rows: list[tuple[int, int, Record, int]] = []
         for item in items:
             current = locked[item.record_id or 0]
-            decision = decide(self._as_kept(item, current), current.body, self.plan.modes)
+            provenance = profile_fields(current.provenance_id) if lens else None
+            decision = decide(self._as_kept(item, current), current.body, self.plan.modes, lens, provenance)
+            refused = (*decision.refused, *(one.field for one in decision.blocked))
             is_written = bool(decision.changed) or current.is_deleted  # what comes back lives again
-            if not is_written and not item.is_linked and not decision.refused:
+            if not is_written and not item.is_linked and not refused:
                 self.unchanged.append(current.id)
+                if lens:
+                    self.offers.append(Offer(item, current.id, current.version, current.body, 0))
                 continue
             number, version = next(numbers), current.version + is_written
             if is_written:
                 profile = self._merged_provenance(current, decision.changed)
                 writes.append(Write(current.id, current.key, version, decision.body, profile))
                 rows.append((current.id, version, decision.body, number))
-            outcome = Outcome.UPDATED if is_written else Outcome.REFUSED if decision.refused else Outcome.UNCHANGED
+            outcome = Outcome.UPDATED if is_written else Outcome.REFUSED if refused else Outcome.UNCHANGED
             entry = self._entry(item, outcome, number, version=version, body=decision.body)
-            entry.changed, entry.refused = decision.changed or None, decision.refused or None
+            entry.changed, entry.refused = decision.changed or None, refused or None
             entry.key = current.key
             self._say_why(entry, item)
             self.entries.append(entry)
+            if lens:
+                offer = Offer(item, current.id, version, decision.body, number, decision.blocked, decision.changed)
+                self.offers.append(offer)
         self.records.update(writes)
         self._note_blocks(writes, are_new=False)
         self._link_known(items)
@@ -205,6 +246,10 @@ class PageTransaction:
         self._release(linked)
         known = [(i.external_id, i.hash) for i in items if not i.is_linked]
         self.records.touch_links(self.plan.stream_id, self.batch_id, known)
+
+    def _settle_offers(self) -> None:
+        if self.offers:
+            self.result.delivering |= blocking.settle(self.cursor, self.plan, self.run.pk, self.offers)
 
     # Gone records -----------------------------------------------------------------------------------------
     def _remove(self) -> None:

@@ -13,8 +13,9 @@ from hub.common import home
 from hub.common.home import Need, Panel
 from hub.sync import queries, totals
 from hub.sync.duplicates.queries import open_for
-from hub.sync.models import Sync
+from hub.sync.models import BlockedValue, Sync
 from hub.sync.outbox import NEVER
+from hub.sync.ownership.queries import DECIDE, blocked_for
 from hub.sync.states import DeliveryState, HeldState
 from hub.sync.views.common import me
 
@@ -117,6 +118,21 @@ def possible_duplicates(request: HttpRequest) -> list[Need]:
         "be one that another system has",
         reverse("sync:duplicate_list"),
         "Held until somebody compares them: link, merge, or new.",
+        state="review",
+    )
+
+
+@home.needs(DECIDE)
+def offered_values(request: HttpRequest) -> list[Need]:
+    """What systems offered for fields of others, where the rule asks a person; each record counts once."""
+    rows = blocked_for(me(request), DECIDE).filter(state=BlockedValue.State.OPEN).exclude(policy="quarantine")
+    once = rows.order_by("record_id", "-pk").distinct("record_id").values("pk")
+    return _need(
+        BlockedValue.objects.filter(pk__in=once),
+        ("record", "records"),
+        "with a value that another system owns",
+        f"{reverse('sync:blocked_list')}?state=open",
+        "A system offered a value that it may not set. Accept it once, or keep the hub's.",
         state="review",
     )
 

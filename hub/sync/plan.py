@@ -14,6 +14,8 @@ from governance.lifecycle import refuse_retired
 from governance.match_rules.queries import active_rules
 from governance.matching.rules import Rule
 from governance.models import Contract, ContractVersion, Entity
+from governance.ownership.compiled import Lens
+from governance.ownership.queries import lens_for
 from governance.treatment import Policy
 from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
@@ -86,6 +88,7 @@ class SyncPlan:
     merged_ids: frozenset[str] = frozenset()  # ids of the stream whose records are not taken in
     matching: tuple[Rule, ...] = ()  # by which new records are recognised; none where the entity has no active rules
     linked_entities: set[int] = field(default_factory=set)  # entities some of whose records have keys beside their own
+    lens: Lens | None = None  # what the ownership rules say to the system, where the entity has some
     may_hold: bool = True  # whether any record of the sync is held, so that passing ones need to be looked up there
 
     @property
@@ -106,6 +109,7 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
     contract = ContractCheck(contract_version.schema)
     references = _references(parsed, contract, sync)
     is_inbound = sync.direction == "in"
+    lens = lens_for(entity, stream.connection.system, contract_version.schema) if is_inbound else None
     return SyncPlan(
         sync=sync,
         entity=entity,
@@ -128,7 +132,7 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         references=references,
         modes={rule.target: rule.write_mode for rule in parsed if rule.write_mode != "overwrite"},
         dropped=_dropped(contract_version, parsed) if sync.direction == "in" else frozenset(),
-        salt=_salt(version, contract_version, maps),
+        salt=_salt(version, contract_version, maps, lens),
         subscribers=_subscribers(entity, stream.pk) if sync.direction == "in" else (),
         rules=parsed,
         aliases=aliases.of({entity.pk, *(r.entity_id for r in references)}) if is_inbound else {},
@@ -136,6 +140,7 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         matching=active_rules(entity.pk) if is_inbound else (),
         linked_entities=_linked_entities({entity.pk, *(r.entity_id for r in references)}) if is_inbound else set(),
         mark=Mark(sync.deleted_path, sync.deleted_values),
+        lens=lens,
         echoing=_echoing(sync, parsed, contract) if sync.direction == "out" else frozenset(),
     )
 
@@ -207,10 +212,13 @@ def _dropped(version: ContractVersion, rules: tuple[FieldRule, ...]) -> frozense
     return frozenset() if mode == Contract.Mode.EVOLVE else frozenset(unknown)
 
 
-def _salt(version: MappingVersion, contract: ContractVersion, maps: Mapping[str, ValueMapData]) -> bytes:
+def _salt(
+    version: MappingVersion, contract: ContractVersion, maps: Mapping[str, ValueMapData], lens: Lens | None
+) -> bytes:
     """Part of every record's hash: another version of anything makes every record count as changed."""
     text = f"{version.pk}:{contract.pk}:" + ";".join(f"{slug}={data.revision}" for slug, data in sorted(maps.items()))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    owned = lens.digest if lens else b""
+    return hashlib.blake2b(text.encode() + owned, digest_size=16).digest()
 
 
 def _subscribers(entity: Entity, origin_stream_id: int) -> tuple[Subscriber, ...]:

@@ -19,6 +19,7 @@ from hub.sync.removals import panels as removal_panels  # noqa: F401 - registers
 from hub.sync.views import (
     adoptions,
     backfills,
+    blocked,
     dead_letters,
     deliveries,
     dry_runs,
@@ -29,6 +30,7 @@ from hub.sync.views import (
     ledger,
     matching,
     merges,
+    ownership,
     removals,
     replays,
     runs,
@@ -124,6 +126,12 @@ urlpatterns = [
     path("duplicates/<int:pk>/reveal/", duplicates.duplicate_reveal, name="duplicate_reveal"),
     *list_urls("identities/", identities.identity_list, "identity_list"),
     path("identities/<slug:slug>/<int:record>/part/", identities.identity_part, name="identity_part"),
+    *list_urls("ownership/blocked/", blocked.blocked_list, "blocked_list"),
+    path("ownership/blocked/<int:pk>/", blocked.blocked_detail, name="blocked_detail"),
+    path("ownership/blocked/<int:pk>/accept/", blocked.blocked_accept, name="blocked_accept"),
+    path("ownership/blocked/<int:pk>/keep/", blocked.blocked_keep, name="blocked_keep"),
+    path("ownership/entity/<slug:slug>/", ownership.ownership_matrix, name="ownership_matrix"),
+    path("ownership/entity/<slug:slug>/whatif/", ownership.ownership_whatif, name="ownership_whatif"),
 ]
 
 

@@ -18,6 +18,7 @@ from hub.cli.paths import ROOT
         ("deliver", 2_000, {"records_per_s", "handwritten_per_s", "one_by_one_per_s", "bare_per_s", "ratio"}),
         ("event", 40, {"latency_ms", "acknowledged_ms", "burst_delivered_per_s"}),
         ("audit", 4_000, {"verify_seconds", "seal_per_s", "ratio_to_hashing_alone", "touched", "named"}),
+        ("arbitrate", 200, {"decisions", "seconds", "decisions_per_s"}),
         ("ledger", 20_000, {"insert_per_s", "copy_per_s", "ratio", "sql_ms", "growth"}),
     ],
 )

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from hub.sync.api.adoptions import AdoptionViewSet
 from hub.sync.api.backfills import BackfillViewSet
+from hub.sync.api.blocked import BlockedValueViewSet
 from hub.sync.api.duplicates import DuplicateViewSet
 from hub.sync.api.identities import IdentityList
 from hub.sync.api.ledger import DeliveryViewSet, HeldViewSet, TransactionViewSet
@@ -26,6 +27,7 @@ router.register("merges", MergeViewSet)
 router.register("dead-letters", DeadLetterViewSet)
 router.register("replays", ReplayViewSet)
 router.register("duplicates", DuplicateViewSet)
+router.register("blocked-values", BlockedValueViewSet)
 
 urlpatterns = [
     *router.urls,

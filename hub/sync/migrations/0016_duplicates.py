@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         ('connectors', '0003_retry_policy'),
         ('governance', '0006_match_rules'),
         ('records', '0005_gone'),
-        ('sync', '0015_failing'),
+        ('sync', '0015_ownership'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

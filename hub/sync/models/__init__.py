@@ -4,6 +4,7 @@ from hub.sync.models.config import Schedule, Standstill, Sync
 from hub.sync.models.duplicate import Duplicate, LinkedKey, MatchBlock, MatchIndex
 from hub.sync.models.ledger import Batch, Transaction
 from hub.sync.models.merge import Merge
+from hub.sync.models.ownership import BlockedValue
 from hub.sync.models.poison import Suspect
 from hub.sync.models.removal import Crawl, RemovalSettings
 from hub.sync.models.replay import DeadLetter, Replay, ReplayItem
@@ -13,6 +14,7 @@ __all__ = [
     "Adoption",
     "Backfill",
     "Batch",
+    "BlockedValue",
     "Crawl",
     "DeadLetter",
     "Delivery",

@@ -14,8 +14,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from hub.common import display
 from hub.common.templatetags.ui import status as status_tag
+from hub.records.models import CanonicalRecord
 from hub.sync import keys, links, run_pages, totals
-from hub.sync.models import Adoption, Delivery, HeldRecord, ReplayItem, Run, StagedRecord, Transaction
+from hub.sync.models import Adoption, BlockedValue, Delivery, HeldRecord, ReplayItem, Run, StagedRecord, Transaction
+from hub.sync.ownership.queries import Origin, origins
 from hub.sync.queries import elapsed_seconds
 from hub.sync.states import DeliveryState, HeldState, Outcome
 
@@ -74,6 +76,31 @@ def delivery_state(delivery: Delivery) -> SafeString:
 @register.simple_tag
 def held_state(held: HeldRecord) -> SafeString:
     return status_tag(HeldState(held.state).name.lower(), "Will be tried" if held.state == HeldState.RELEASED else "")
+
+
+BLOCKED_STATES = {1: "muted", 2: "review", 3: "ok", 4: "warn", 5: "ok", 6: "muted", 7: "ok"}
+
+
+@register.simple_tag
+def blocked_state(blocked: BlockedValue) -> SafeString:
+    return status_tag(BLOCKED_STATES[blocked.state], blocked.get_state_display())
+
+
+@register.simple_tag
+def origins_of(record: CanonicalRecord) -> Mapping[str, Origin]:
+    """`{% origins_of record as origins %}`: when and by which ledger row each field got its value."""
+    return origins(record)
+
+
+@register.simple_tag
+def origin_of(found: Mapping[str, Origin], field: str) -> Origin | None:
+    return found.get(field)
+
+
+@register.simple_tag
+def open_blocked(record: CanonicalRecord) -> int:
+    """How many stopped values of a record wait for a decision."""
+    return BlockedValue.objects.filter(record=record, state=BlockedValue.State.OPEN).count()
 
 
 # How the states of a replay's records look; the words are their own.

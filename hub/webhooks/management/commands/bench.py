@@ -1,4 +1,4 @@
-"""manage.py bench sync|deliver|event|ledger|mapping|audit --records N --json: figures as ratios, on a scratch hub."""
+"""manage.py bench sync|deliver|event|ledger|mapping|audit|arbitrate --records N --json: figures as ratios, on a scratch hub."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from governance.audit.bench import bench_audit
+from governance.ownership.bench import bench_arbitrate
 from hub.sync.bench.deliver import bench_deliver
 from hub.sync.bench.ledger import bench_ledger
 from hub.sync.bench.run import bench_sync
@@ -23,6 +24,7 @@ RECORDS = {
     "ledger": 1_000_000,
     "mapping": 100_000,
     "audit": 1_000_000,
+    "arbitrate": 20_000,
 }
 
 
@@ -61,6 +63,8 @@ def _measured(
         return bench_event(records, workers=workers, rate=rate)
     if what == "audit":
         return bench_audit(records)
+    if what == "arbitrate":
+        return bench_arbitrate(records)
     return bench_ledger(records) if what == "ledger" else measure(records)
 
 
