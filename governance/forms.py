@@ -76,10 +76,14 @@ class SettingsForm(forms.ModelForm[Entity]):
     """What an entity is called, where it belongs, and what its contract does with fields that it does not know."""
 
     mode = forms.ChoiceField(choices=Contract.Mode.choices, label="Unknown fields")
-    type_mode = forms.ChoiceField(choices=Contract.ValueMode.choices, label="Values of the wrong type")
-    value_mode = forms.ChoiceField(choices=Contract.ValueMode.choices, label="Values that are not listed")
+    # What is not said stays as it is.
+    type_mode = forms.ChoiceField(choices=Contract.ValueMode.choices, label="Values of the wrong type", required=False)
+    value_mode = forms.ChoiceField(
+        choices=Contract.ValueMode.choices, label="Values that are not listed", required=False
+    )
     on_breach = forms.ChoiceField(
         choices=Contract.OnBreach.choices,
+        required=False,
         label="A breach of the contract",
         help_text="What is missing, too long, against a rule, or frozen above. What was done is listed under Breaches.",
     )

@@ -143,7 +143,7 @@ def test_the_command_answers_with_one_document(firm: Firm, tmp_path: Path, form:
     code, found = run(path, "--days", "30", "--json")
     assert (code, found["days"], found["blocked"], found["reverted"]) == (0, 30, 3, 2)
     assert found["amounts"] == {"EUR": "100.00"}
-    assert found["entities"][0]["rules"][0].keys() == {"rule", "blocked", "reverted", "records"}
+    assert found["entities"][0]["rules"][0].keys() == {"rule", "blocked", "reverted", "records", "amounts"}
 
 
 @pytest.mark.parametrize(

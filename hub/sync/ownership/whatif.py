@@ -75,6 +75,7 @@ class Forecast:
     since: datetime
     tallies: list[Tally]
     amounts: dict[str, Decimal]  # of the records that something would have been stopped of, each once
+    rule_amounts: dict[str, dict[str, Decimal]]  # the same for each rule
     records: int
     replay: Replay
     problems: list[str]
@@ -102,7 +103,7 @@ class Forecast:
             "reverted": self.reverted,
             "records": self.records,
             "amounts": _plain(self.amounts),
-            "rules": _by_rule(self.tallies),
+            "rules": _by_rule(self.tallies, self.rule_amounts),
             "fields": [one.as_data() for one in self.tallies],
             "set_aside": list(self.set_aside),
             "problems": self.problems,
@@ -171,7 +172,17 @@ def _one(
     rules = [ground.rule(row) for row in proposal.rows]
     found = check(rules, ground.names, today=business_today(), values=ground.values)
     problems = [cell.sentence for cell in found.cells]
-    return Forecast(entity, since, tallies, count.amounts, len(count.counted), replay, problems, proposal.set_aside)
+    return Forecast(
+        entity,
+        since,
+        tallies,
+        count.amounts,
+        count.by_rule,
+        records=len(count.counted),
+        replay=replay,
+        problems=problems,
+        set_aside=proposal.set_aside,
+    )
 
 
 def _lens(proposal: Proposal, ground: Ground, plan: SyncPlan, ids: Mapping[str, int]) -> Lens | None:
@@ -196,6 +207,8 @@ class _Count:
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self.amounts: dict[str, Decimal] = {}
         self.counted: set[str] = set()
+        self.by_rule: dict[str, dict[str, Decimal]] = {}
+        self.of_rule: set[tuple[str, str]] = set()
 
     def add(self, stop: Stop) -> None:
         one = stop.blocked
@@ -209,6 +222,9 @@ class _Count:
             _add(tally.amounts, currency, amount)
         if currency and stop.key not in self.counted:
             _add(self.amounts, currency, amount)
+        if currency and (one.rule, stop.key) not in self.of_rule:
+            _add(self.by_rule.setdefault(one.rule, {}), currency, amount)
+        self.of_rule.add((one.rule, stop.key))
         tally.records.add(stop.key)
         self.counted.add(stop.key)
         if len(tally.examples) < EXAMPLES:
@@ -245,7 +261,7 @@ def _first(held: Any, offered: Any) -> Any:
     return offered if held in (None, "") or held is UNKNOWN else held
 
 
-def _by_rule(tallies: Sequence[Tally]) -> list[dict[str, Any]]:
+def _by_rule(tallies: Sequence[Tally], amounts: Mapping[str, Mapping[str, Decimal]]) -> list[dict[str, Any]]:
     names = dict.fromkeys(one.rule for one in tallies)
     found = []
     for name in names:
@@ -256,6 +272,7 @@ def _by_rule(tallies: Sequence[Tally]) -> list[dict[str, Any]]:
                 "blocked": sum(one.updates for one in of_rule if not one.is_reverted),
                 "reverted": sum(one.updates for one in of_rule if one.is_reverted),
                 "records": len(set().union(*(one.records for one in of_rule))),
+                "amounts": _plain(amounts.get(name, {})),
             }
         )
     return found
