@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from governance.calendars import queries, services
 from governance.calendars.forms import CalendarForm
 from governance.calendars.queries import EDIT, SEE
-from governance.changes import events_of
+from governance.histories import events_of
 from governance.models import BusinessCalendar
 from governance.views import me
 from hub.common.errors import HubError

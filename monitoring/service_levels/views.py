@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from governance.changes import events_of
+from governance.histories import events_of
 from governance.models import ServiceLevel
 from governance.service_levels import services
 from governance.service_levels.forms import ServiceLevelForm
