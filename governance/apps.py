@@ -7,6 +7,8 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import kinds
         from governance.audit import listening
+        from governance.changes import gate
 
         kinds.register()
         listening.subscribe()
+        gate.install()

@@ -1,11 +1,12 @@
-"""Entity and Contract as configuration documents. A contract's document carries the schema of its active version."""
+"""Entity, Contract, ReviewGroup and ReviewPolicy as configuration documents; a contract's carries its active schema."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from governance import services
-from governance.models import Contract, Entity
+from governance.models import Contract, Entity, ReviewGroup, ReviewPolicy
+from governance.models.review_policy import EVERY_KIND
 from governance.schemas import schema_problems
 from hub.accounts.models import Domain
 from hub.common import registry
@@ -35,6 +36,14 @@ class ContractKind(ModelKind):
         return [("Entity", s) for s in Entity.objects.filter(contract__slug=slug).values_list("slug", flat=True)]
 
 
+class ReviewPolicyKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        name = document.get("of_kind", EVERY_KIND)
+        if name == EVERY_KIND or name in registry.kinds():
+            return []
+        return [Problem("of_kind", f"There is no kind {name!r}. Known: {', '.join(registry.kinds())}, or *.")]
+
+
 def register() -> None:
     registry.register(
         ModelKind(
@@ -61,5 +70,27 @@ def register() -> None:
                 Attr("compatibility"),
             ],
             extra=["schema"],
+        )
+    )
+    registry.register(
+        ModelKind(
+            name="ReviewGroup",
+            model=ReviewGroup,
+            fields=[Attr("name", required=True), Attr("members")],
+        )
+    )
+    registry.register(
+        ReviewPolicyKind(
+            name="ReviewPolicy",
+            model=ReviewPolicy,
+            after=["ReviewGroup"],
+            fields=[
+                Attr("name", required=True),
+                Attr("of_kind", "kind"),
+                Ref("domain", lambda: Domain),
+                Attr("path"),
+                Ref("group", lambda: ReviewGroup, "ReviewGroup", required=True),
+                Attr("approvals"),
+            ],
         )
     )

@@ -3,9 +3,22 @@ from __future__ import annotations
 from celery import shared_task
 
 from governance.audit import writing
+from governance.changes import applying, packets
 
 
 @shared_task
 def seal_audit() -> int:
     """Entries whose process ended between their commit and their seal."""
     return writing.seal()
+
+
+@shared_task
+def apply_due_changes() -> int:
+    """Approved changes whose time has come."""
+    return applying.apply_due()
+
+
+@shared_task
+def make_packet(pk: int) -> None:
+    """What stored payloads become under a change."""
+    packets.make(pk)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance import editing, views
 from governance.audit import views as audit
+from governance.changes.urls import urlpatterns as changes
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
@@ -24,6 +25,7 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    *changes,
 ]
 
 nav.register(

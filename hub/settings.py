@@ -183,6 +183,8 @@ CELERY_TASK_ROUTES = {
     "hub.events.tasks.send": {"queue": "tell"},
     "hub.events.tasks.tick": {"queue": "monitor"},
     "hub.events.tasks.forget_old": {"queue": "monitor"},
+    "governance.tasks.apply_due_changes": {"queue": "monitor"},
+    "governance.tasks.make_packet": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -212,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
+    "due_changes": {"task": "governance.tasks.apply_due_changes", "schedule": 30, "options": {"expires": 30}},
 }
 
 REST_FRAMEWORK = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.changes.documents import content_hash, differences
-from governance.changes.proposals import live
-from governance.changes.services import edit_change, lock, move, open_change, rebased, refuse_unless, tell_of
+from governance.changes.proposals import live, propose, seats_for
+from governance.changes.services import (
+    DECIDE,
+    edit_change,
+    is_writer,
+    lock,
+    move,
+    open_change,
+    rebased,
+    refuse_unless,
+    tell_of,
+)
 from governance.changes.wording import in_words
 from governance.models import ChangeItem, ChangeRequest
 from hub.common import facts
@@ -36,11 +47,27 @@ def take_effect(change: ChangeRequest, *, by: Any) -> ChangeRequest:
     return change
 
 
+def may_act(change: ChangeRequest, person: Any) -> bool:
+    """Whether this person may plan, apply and take back: whoever wrote the change, and whoever decides in its domains."""
+    domains = change.items.values_list("domain", flat=True).distinct()
+    return is_writer(change, person) or all(person.has_hub_perm(DECIDE, domain) for domain in domains)
+
+
+def _refuse_outsider(change: ChangeRequest, by: Any) -> None:
+    if not may_act(change, by):
+        raise ConfigError(
+            "Only whoever wrote the change, or decides on changes of its domains, may do this.",
+            where=str(change),
+            code="NOT_YOURS",
+        )
+
+
 @transaction.atomic
 def apply_change(change: ChangeRequest, *, by: Any) -> ChangeRequest:
     """Apply an approved or scheduled change now, all or none. Raises ConfigError with what stands in its way."""
     change = lock(change)
     refuse_unless(change, State.APPROVED, State.SCHEDULED)
+    _refuse_outsider(change, by)
     _apply(change, by=by)
     return change
 
@@ -50,6 +77,7 @@ def schedule(change: ChangeRequest, *, by: Any, at: datetime | None) -> ChangeRe
     """Set when the change shall take effect; None for as soon as it is approved."""
     change = lock(change)
     refuse_unless(change, *ChangeRequest.WAITING)
+    _refuse_outsider(change, by)
     if at is not None and at <= business_now():
         raise ConfigError("That time is over.", where=str(change), fix="Give a time to come.", code="TIME")
     change.effective_at = at
@@ -85,10 +113,14 @@ def roll_back(change: ChangeRequest, *, by: Any, reason: str = "") -> ChangeRequ
     """Propose what stood there before as a change of its own, which goes the same way as any other."""
     change = lock(change)
     refuse_unless(change, State.APPLIED)
+    _refuse_outsider(change, by)
     if waiting := change.reverted_by.filter(state__in=ChangeRequest.WAITING).first():
         raise ConfigError("It is being taken back already.", where=str(waiting), code="CHANGE_STATE")
+    documents = [_before(item) for item in change.items.all()]
+    if not seats_for([propose(document) for document in documents]):
+        return _take_back_now(change, documents, by=by, reason=reason)
     return open_change(
-        [_before(item) for item in change.items.all()],
+        documents,
         by=by,
         reason=reason,
         title=f"Take back #{change.pk}: {change.title}",
@@ -137,6 +169,17 @@ def _apply(change: ChangeRequest, *, by: Any) -> None:
         move(reverted, State.ROLLED_BACK)
     tell_of(change, "applied", by=by)
     facts.publish("change_applied", change=change, objects=[(item.kind, item.key) for item in items])
+
+
+def _take_back_now(change: ChangeRequest, documents: Sequence[Document], *, by: Any, reason: str) -> ChangeRequest:
+    """Nobody has to agree any more: the policies that held the change are gone."""
+    for document in documents:
+        before = live(document["kind"], document["slug"])
+        kind(document["kind"]).apply(document, by=by)
+        tell(Act("change.brought_in", document["kind"], document["slug"], by=by, before=before, after=document))
+    move(change, State.ROLLED_BACK)
+    tell_of(change, "taken_back", by=by, reason=reason)
+    return change
 
 
 def _before(item: ChangeItem) -> Document:

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from governance.changes.applying import take_effect
-from governance.changes.services import is_writer, lock, move, refuse_changed, refuse_unless, tell_of
+from governance.changes.services import DECIDE, is_writer, lock, move, refuse_changed, refuse_unless, tell_of
 from governance.models import ChangeRequest, Delegation, Review, ReviewGroup, ReviewSeat
 from hub.accounts.models import User
 from hub.common.errors import ConfigError
@@ -21,7 +21,6 @@ from hub.common.times import business_today
 
 State = ChangeRequest.State
 Decision = Review.Decision
-DECIDE = "approvals.decide"
 # Whoever has no password (single sign-on) proves that it is them by having signed in just now.
 FRESH = timedelta(minutes=10)
 

@@ -18,6 +18,7 @@ from hub.common.reasons import tidy
 from hub.common.registry import Document, kind
 
 State = ChangeRequest.State
+DECIDE = "approvals.decide"
 
 
 @transaction.atomic
