@@ -13,7 +13,7 @@ from governance.canonical_model import shipped_documents
 from governance.diff import summary
 from governance.models import Contract, ContractVersion, Entity
 from governance.schemas import Schema, markers_of, schema_problems
-from hub.common import facts
+from hub.common import facts, governed
 from hub.common.errors import ConfigError
 from hub.common.registry import kind
 
@@ -62,6 +62,7 @@ def _keep_key_order(contract: Contract, before: Schema, after: Schema) -> None:
 # Entities ---------------------------------------------------------------------------------------------------
 
 
+@governed.governs(lambda given: [("Entity", given["slug"]), ("Contract", given["slug"])])
 @transaction.atomic
 def create_entity(
     *,
@@ -96,6 +97,7 @@ def _key_spec(name: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "title": name.replace("_", " ").capitalize(), "x-key": True}
 
 
+@governed.governs(lambda given: [("Entity", given["entity"].slug), ("Contract", given["entity"].slug)])
 @transaction.atomic
 def change_entity(
     entity: Entity, *, by: Any, mode: str | None = None, compatibility: str | None = None, **fields: Any
@@ -135,6 +137,7 @@ def load_canonical_model(by: Any = None) -> int:
 # Fields -----------------------------------------------------------------------------------------------------
 
 
+@governed.governs(lambda given: [("Contract", given["contract"].slug)])
 @transaction.atomic
 def save_field(
     *,
@@ -163,6 +166,7 @@ def save_field(
     return activate_schema(contract=contract, schema=schema, by=by, note=said)
 
 
+@governed.governs(lambda given: [("Contract", given["contract"].slug)])
 @transaction.atomic
 def remove_field(*, contract: Contract, name: str, by: Any, seen: int | None = None) -> ContractVersion:
     """Take a field out of the contract: a new version. Values that records hold already stay in them."""

@@ -24,7 +24,7 @@ from governance.changes.services import (
 )
 from governance.changes.wording import in_words
 from governance.models import ChangeItem, ChangeRequest
-from hub.common import facts
+from hub.common import facts, governed
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError, HubError
 from hub.common.registry import Document, kind, kinds
@@ -162,7 +162,8 @@ def _apply(change: ChangeRequest, *, by: Any) -> None:
             code="STALE_BASE",
         )
     for item in items:
-        kind(item.kind).apply(item.proposed, by=change.author)
+        with governed.passing():
+            kind(item.kind).apply(item.proposed, by=change.author)
         tell(Act("change.brought_in", item.kind, item.key, by=by, before=item.base, after=item.proposed))
     move(change, State.APPLIED, applied_at=timezone.now(), problem="")
     if change.reverts_id and (reverted := lock(ChangeRequest(pk=change.reverts_id))).state == State.APPLIED:
@@ -175,7 +176,8 @@ def _take_back_now(change: ChangeRequest, documents: Sequence[Document], *, by: 
     """Nobody has to agree any more: the policies that held the change are gone."""
     for document in documents:
         before = live(document["kind"], document["slug"])
-        kind(document["kind"]).apply(document, by=by)
+        with governed.passing():
+            kind(document["kind"]).apply(document, by=by)
         tell(Act("change.brought_in", document["kind"], document["slug"], by=by, before=before, after=document))
     move(change, State.ROLLED_BACK)
     tell_of(change, "taken_back", by=by, reason=reason)

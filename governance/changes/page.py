@@ -132,7 +132,7 @@ def _field_rows(proposal: Proposal) -> Iterator[Row]:
 def _severity(judged: Sequence[Judged], proposal: Proposal) -> str:
     if proposal.verdict is None:
         return "changed"
-    stopping = set(proposal.verdict.stopping)
+    stopping = proposal.verdict.stopping
     if any(each in stopping for each in judged):
         return "fail"
     return "warn" if any(each.severity.rank > 0 for each in judged) else "ok"

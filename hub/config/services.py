@@ -101,8 +101,9 @@ def apply(given: Path | Sequence[Source], *, by: Any = None) -> Plan:
         changing = {(step.kind, step.slug) for step in todo.steps}
         todo_sources = [source for source in sources if source.name in changing]
         todo.held = governed.hold([source.document for source in todo_sources], by=by, reason="From files.")
-        for source in todo_sources if todo.held is None else ():
-            _apply(source, by=by)
+        with governed.passing():
+            for source in todo_sources if todo.held is None else ():
+                _apply(source, by=by)
     return todo
 
 

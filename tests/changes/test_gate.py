@@ -11,12 +11,13 @@ from governance import services as contracts
 from governance.models import ChangeRequest, ReviewGroup, ReviewPolicy
 from hub.common import governed
 from hub.common.errors import ConfigError
-from hub.common.governed import Put
+from hub.common.governed import Held
 from hub.common.registry import kind
 from hub.config import documents
 from hub.config import services as config
 
 pytestmark = pytest.mark.django_db
+FIELD = {"name": "note", "title": "Note", "type": "string", "classification": "internal", "seen": "3"}
 OTHER = {"type": "string", "title": "Who buys"}
 
 
@@ -48,24 +49,21 @@ def test_a_policy_of_another_domain_is_not_asked(contract, edited, ada, finance,
     assert governed.put([edited(buyer=OTHER)], by=ada).is_applied
 
 
-def test_an_edit_by_a_service_is_held_with_what_would_come_of_it(watched, ada):
-    def write():
-        return contracts.save_field(contract=watched, name="note", spec=OTHER, required=False, by=ada)
+def add(contract, name, by, required=False):
+    return contracts.save_field(contract=contract, name=name, spec=OTHER, required=required, by=by)
 
-    held = governed.edit("Contract", "order", write, by=ada)
-    assert isinstance(held, Put)
+
+def test_an_edit_by_a_service_is_held_with_what_would_come_of_it(watched, ada):
+    with pytest.raises(Held, match="Sent to review"):
+        add(watched, "note", ada)
     assert watched.versions.count() == 3
     assert "note" in ChangeRequest.objects.get().items.get().proposed["schema"]["properties"]
 
 
 def test_a_second_edit_joins_the_change_that_waits_and_keeps_the_first(watched, ada):
     for name in ("note", "memo"):
-        governed.edit(
-            "Contract",
-            "order",
-            lambda name=name: contracts.save_field(contract=watched, name=name, spec=OTHER, required=True, by=ada),
-            by=ada,
-        )
+        with pytest.raises(Held):
+            add(watched, name, ada, required=True)
     proposed = ChangeRequest.objects.get().items.get().proposed["schema"]
     assert {"note", "memo"} <= set(proposed["properties"])
     assert proposed["required"] == ["code", "note", "memo"]
@@ -73,13 +71,29 @@ def test_a_second_edit_joins_the_change_that_waits_and_keeps_the_first(watched, 
 
 def test_an_edit_by_a_service_that_nobody_reviews_is_done(contract, ada, finance):
     ReviewPolicy.objects.create(slug="rates", name="Rates", kind="Contract", path="**.rate", group=finance)
-    version = governed.edit(
-        "Contract",
-        "order",
-        lambda: contracts.save_field(contract=contract, name="note", spec=OTHER, required=False, by=ada),
-        by=ada,
-    )
-    assert version.number == 4
+    assert add(contract, "note", ada).number == 4
+
+
+def test_a_page_leads_from_its_form_to_the_change(watched, ada, browse):
+    answer = browse(ada).post("/contracts/order/fields/new/", FIELD, follow=True)
+    change = ChangeRequest.objects.get()
+    assert answer.redirect_chain == [(change.get_absolute_url(), 302)]
+    assert "Sent to review" in answer.content.decode()
+    assert f"#{change.pk}" in browse(ada).get("/contracts/order/").content.decode()
+
+
+def test_the_api_answers_202_with_the_address_of_the_change(watched, ada, browse):
+    answer = browse(ada).delete("/api/v1/contracts/order/fields/buyer/")
+    change = ChangeRequest.objects.get()
+    assert (answer.status_code, answer.json()["url"]) == (202, change.get_absolute_url())
+    assert "buyer" not in change.items.get().proposed["schema"]["properties"]
+
+
+def test_a_settings_form_may_touch_two_objects(watched, ada):
+    with pytest.raises(Held):
+        contracts.change_entity(watched.entity, by=ada, mode="freeze", description="What we sell.")
+    kinds = ChangeRequest.objects.get().items.values_list("kind", flat=True)
+    assert sorted(kinds) == ["Contract", "Entity"]
 
 
 def test_applied_files_open_one_change_request_for_all_of_them(watched, edited, ada, grace):
