@@ -250,6 +250,9 @@ SPECTACULAR_SETTINGS = {
         "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
+        "ReviewDecisionEnum": "governance.models.Review.Decision",
+        "ChangeStateEnum": "governance.models.ChangeRequest.State",
+        "PacketStateEnum": "governance.models.ChangePacket.State",
     },
 }
 

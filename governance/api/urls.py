@@ -3,11 +3,12 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from governance.api import views
+from governance.api import changes, views
 
 router = SimpleRouter()
 router.register("entities", views.EntityViewSet, "entity")
 router.register("contracts", views.ContractViewSet, "contract")
+router.register("changes", changes.ChangeViewSet, "change")
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -10,7 +10,7 @@ from governance.changes.documents import Difference
 from governance.changes.proposals import FIELDS, Proposal
 from governance.changes.services import proposals_of
 from governance.changes.wording import in_words, text
-from governance.compatibility.verdict import Judged
+from governance.compatibility.verdict import WHO, Judged
 from governance.diff import compare
 from governance.models import ChangeComment, ChangeRequest
 from hub.common.registry import kind
@@ -47,7 +47,8 @@ class Row:
 
     @property
     def who(self) -> str:
-        return "; ".join(dict.fromkeys(judged.who for judged in self.judged if judged.who))
+        broken = {direction for judged in self.judged for direction in judged.change.kind.breaks}
+        return " and ".join(WHO[direction] for direction in sorted(broken))
 
     @property
     def advice(self) -> list[str]:

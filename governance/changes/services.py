@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.changes.documents import content_hash, merge
-from governance.changes.proposals import Proposal, Seat, live, of_item, propose, seats_for
+from governance.changes.proposals import FIELDS, Proposal, Seat, live, of_item, propose, seats_for
 from governance.models import ChangeEdit, ChangeItem, ChangeRequest
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
@@ -36,7 +36,7 @@ def open_change(
     if not proposals:
         raise ConfigError("Nothing would change.", code="NO_CHANGE")
     change = ChangeRequest.objects.create(
-        title=(title or title_of(proposals))[:200],
+        title=title[:200],
         reason=tidy(reason),
         author=by,
         effective_at=effective_at,
@@ -100,8 +100,14 @@ def title_of(proposals: Sequence[Proposal]) -> str:
         return f"{first.kind} {first.key} and {len(proposals) - 1} more"
     if first.base is None:
         return f"New {first.kind} {first.key}"
-    names = list(dict.fromkeys(found.path.rpartition(".")[2] for found in first.differences))
+    names = list(dict.fromkeys(_headline(found.path) for found in first.differences))
     return f"{first.kind} {first.key}: {', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
+
+
+def _headline(path: str) -> str:
+    """The field that a path is in: `rate` of `schema.properties.rate.type`, `hours` of `rules.hours.source`."""
+    parts = path.removeprefix(FIELDS).split(".")
+    return parts[1] if parts[0] in ("rules", "entries", "schema") and len(parts) > 1 else parts[0]
 
 
 # What the other services share --------------------------------------------------------------------------------------
@@ -205,7 +211,9 @@ def _written(change: ChangeRequest, by: Any, note: str) -> None:
     ChangeEdit.objects.create(change=change, by=by, content_hash=change.content_hash, note=note)
     change.is_breaking = any(proposal.is_breaking for proposal in proposals)
     change.problem = ""
-    change.save(update_fields=["is_breaking", "problem"])
+    if change.reverts_id is None:
+        change.title = title_of(proposals)[:200]
+    change.save(update_fields=["is_breaking", "problem", "title"])
     _seat(change, seats_for(proposals))
 
 

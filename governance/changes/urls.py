@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from governance.changes import queries, setting_up, views
-from hub.common import nav
+from governance.changes import panels, queries, setting_up, views
+from hub.common import home, nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
 
@@ -24,6 +24,7 @@ urlpatterns = [
     path("changes/<int:pk>/comment/", views.change_comment, name="change_comment"),
 ]
 
+home.needs("approvals.view")(panels.changes_waiting)
 nav.register(
     Entry(
         "Work",

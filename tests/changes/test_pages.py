@@ -40,9 +40,9 @@ def act(client, change, name, **more):
 
 
 def test_the_list_begins_with_what_waits_for_me(change, ada, grace, finn, browse):
-    assert "Contract order: title" in text(browse(grace).get("/changes/?view=turn"))
+    assert "Contract order: buyer" in text(browse(grace).get("/changes/?view=turn"))
     assert "Nothing waits for you" in text(browse(finn).get("/changes/?view=turn"))
-    assert "Contract order: title" in text(browse(finn).get("/changes/"))
+    assert "Contract order: buyer" in text(browse(finn).get("/changes/"))
     assert "No change matches" in text(browse(finn).get("/changes/?kind=Mapping"))
 
 
