@@ -85,7 +85,7 @@ def why_not_confirm(change: ChangeRequest, person: User) -> str:
 
 
 def why_not_afterwards(change: ChangeRequest, person: User) -> str:
-    if not change.is_emergency or change.applied_at is None or change.reviewed_after_at is not None:
+    if change.review_due_at is None or change.applied_at is None or change.reviewed_after_at is not None:
         return "There is no emergency to review."
     if change.reviews.standing().filter(reviewer=person).exists():
         return "Your name stands under this emergency, so somebody else reviews it."

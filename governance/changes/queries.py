@@ -9,14 +9,14 @@ from django.shortcuts import get_object_or_404
 
 from governance.changes import emergency, reviewing
 from governance.changes.services import DECIDE, is_writer
-from governance.models import ChangeEdit, ChangeItem, ChangeRequest, Delegation
+from governance.models import ChangeEdit, ChangeItem, ChangeRequest, Delegation, ReviewGroup, ReviewSeat
 from hub.accounts.models import User
 from hub.common.nav import Badge
 
 State = ChangeRequest.State
 VIEW = "approvals.view"
 # More than this do not wait at once; a hub with more has another trouble.
-MOST = 500
+MOST = 100
 
 
 def changes_for(user: User, permission: str = VIEW) -> QuerySet[ChangeRequest]:
@@ -41,9 +41,18 @@ def with_counts(rows: QuerySet[ChangeRequest]) -> QuerySet[ChangeRequest]:
 
 def my_turn(user: User) -> list[ChangeRequest]:
     """What waits for this person: to decide, to answer, to apply again, or to look at afterwards."""
-    waiting = Q(state__in=ChangeRequest.WAITING) | Q(is_emergency=True, reviewed_after_at__isnull=True)
-    found = changes_for(user).filter(waiting).order_by("pk")[:MOST]
+    waiting = Q(state__in=ChangeRequest.WAITING) | Q(review_due_at__isnull=False, reviewed_after_at__isnull=True)
+    found = changes_for(user).filter(waiting & _may_concern(user)).order_by("pk")[:MOST]
     return [change for change in found if is_turn_of(change, user)]
+
+
+def _may_concern(user: User) -> Q:
+    """A wide net, in one query: what is left is looked at one by one, and the badge of every page asks for it."""
+    emails = [user.email, *(each.delegator.email for each in reviewing.delegations_of(user))]
+    groups = [group.pk for group in ReviewGroup.objects.all() if not set(emails).isdisjoint(group.members)]
+    own = Exists(ChangeEdit.objects.filter(change=OuterRef("pk"), by=user))
+    seats = Exists(ReviewSeat.objects.filter(change=OuterRef("pk"), group__in=groups))
+    return Q(own) | Q(is_emergency=True) | Q(seats) | (Q(is_breaking=True) if groups else Q(pk__in=[]))
 
 
 def is_turn_of(change: ChangeRequest, user: User) -> bool:

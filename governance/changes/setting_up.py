@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from governance.changes import delegations, queries
+from governance.changes import delegations, policies, queries
 from governance.changes.forms import DelegationForm, GroupForm, PolicyForm
 from governance.models import ReviewGroup, ReviewPolicy
 from governance.views import me
@@ -56,6 +56,19 @@ def policy_edit(request: HttpRequest, what: str, slug: str = "") -> HttpResponse
             return redirect_to(request, done.url or reverse("governance:review_policies"))
     context = {"form": form, "word": word, "found": found if slug else None}
     return render_page(request, "changes/policy_form.html", context, status=422 if form.errors else 200)
+
+
+@requires(POST=EDIT)
+@require_POST
+def policy_delete(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(ReviewPolicy, slug=slug)
+    try:
+        policies.delete_policy(found, by=me(request))
+    except ConfigError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{found.name} is deleted: nobody has to agree by it any more.")
+    return redirect_to(request, reverse("governance:review_policies"))
 
 
 @requires("approvals.view")

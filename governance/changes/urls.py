@@ -12,6 +12,7 @@ urlpatterns = [
     path("changes/policies/", setting_up.policy_list, name="review_policies"),
     path("changes/policies/new/", setting_up.policy_edit, {"what": "policy"}, name="review_policy_new"),
     path("changes/policies/<slug:slug>/", setting_up.policy_edit, {"what": "policy"}, name="review_policy"),
+    path("changes/policies/<slug:slug>/delete/", setting_up.policy_delete, name="review_policy_delete"),
     path("changes/groups/new/", setting_up.policy_edit, {"what": "group"}, name="review_group_new"),
     path("changes/groups/<slug:slug>/", setting_up.policy_edit, {"what": "group"}, name="review_group"),
     path("changes/delegations/", setting_up.delegation_list, name="delegations"),

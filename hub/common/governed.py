@@ -24,6 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import models, transaction
 
+from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.registry import Document, kind
 
@@ -91,8 +92,15 @@ def put(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put:
         return held
     with passing():
         for document in documents:
-            kind(document["kind"]).apply(document, by=by)
+            _apply(document, by=by, reason=reason)
     return Put(is_applied=True)
+
+
+def _apply(document: Document, *, by: Any, reason: str) -> None:
+    name, slug = document["kind"], document["slug"]
+    before = kind(name).dump(slug)
+    kind(name).apply(document, by=by)
+    tell(Act("config.applied", name, slug, by=by, reason=reason, before=before, after=kind(name).dump(slug)))
 
 
 def hold(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put | None:

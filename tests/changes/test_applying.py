@@ -121,6 +121,13 @@ def test_an_emergency_takes_two_names_and_a_third_looks_afterwards(watched, edit
     assert emergency.review_afterwards(done, by=finn, note="It was right.").reviewed_after_by == finn
 
 
+def test_one_reviewer_of_several_does_not_make_an_emergency_take_effect(watched, edited, ada, grace):
+    rate = edited()["schema"]["properties"]["rate"] | {"title": "Rate"}
+    change = services.open_change([edited(rate=rate)], by=ada)
+    emergency.declare(change, by=ada, reason="Tonight.")
+    assert agree(change, grace).state == "open"
+
+
 def test_every_step_is_in_the_audit(watched, edited, ada, grace):
     change = services.open_change([edited(buyer=OTHER)], by=ada)
     agree(change, grace)

@@ -37,14 +37,14 @@ where r.decision = 'approve' and r.voided_at is null and (c.author_id in (r.revi
 # What took effect, or may, without enough people for the content that it has.
 UNAGREED = """
 select c.id from governance_changerequest c where c.state in ('approved', 'scheduled', 'applied', 'rolled_back')
-and case when c.is_emergency then not exists (
+and not (c.is_emergency and exists (
   select from governance_review r where r.change_id = c.id and r.decision = 'approve' and r.voided_at is null
-  and r.content_hash = c.content_hash)
-else not exists (select from governance_reviewseat s where s.change_id = c.id) or exists (
+  and r.group_id is null and r.content_hash = c.content_hash))
+and (not exists (select from governance_reviewseat s where s.change_id = c.id) or exists (
   select from governance_reviewseat s where s.change_id = c.id and s.needed > (
     select count(distinct coalesce(r.on_behalf_of_id, r.reviewer_id)) from governance_review r
     where r.change_id = c.id and r.group_id = s.group_id and r.decision = 'approve' and r.voided_at is null
-    and r.touched_hash = s.touched_hash)) end
+    and r.touched_hash = s.touched_hash)))
 """
 UNDELEGATED = """
 select r.id from governance_review r where r.on_behalf_of_id is not null and not exists (

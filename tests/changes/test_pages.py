@@ -149,6 +149,14 @@ def test_groups_and_policies_are_made_by_form(contract, ada, grace, browse):
     assert browse(grace).get("/changes/policies/new/").status_code == 403
 
 
+def test_a_policy_is_deleted_unless_policies_are_reviewed(watched, pmo, ada, browse):
+    browse(ada).post("/changes/policies/rates/delete/")
+    assert not ReviewPolicy.objects.filter(slug="rates").exists()
+    ReviewPolicy.objects.create(slug="policies", name="Policies", kind="ReviewPolicy", group=pmo)
+    assert "none is deleted past" in text(browse(ada).post("/changes/policies/all/delete/", follow=True))
+    assert ReviewPolicy.objects.filter(slug="all").exists()
+
+
 def test_a_seat_is_handed_over_and_taken_back_by_form(grace, finn, browse, today):
     client = browse(grace)
     given = {"delegate": finn.pk, "from_date": today, "to_date": today, "reason": "Away."}
