@@ -7,6 +7,7 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import drift, kinds
         from governance.audit import listening
+        from governance.changes import gate
         from governance.rulesets import kinds as ruleset_kinds
         from governance.terms import kinds as term_kinds
 
@@ -15,3 +16,4 @@ class GovernanceConfig(AppConfig):
         listening.subscribe()
         term_kinds.register()
         drift.subscribe()
+        gate.install()

@@ -1,4 +1,7 @@
-"""Entity, Contract and MatchRule as configuration documents. A contract's document carries the schema of its active version."""
+"""Entities, contracts, match and ownership rules, reviews and more as configuration documents.
+
+A contract's document carries the schema of its active version.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from governance.billing.kind import billing_rule_kind
 from governance.calendars.kind import calendar_kind
 from governance.match_rules import services as match_rules
 from governance.matching import rules
-from governance.models import Contract, Entity, MatchRule, OwnershipRule
+from governance.models import Contract, Entity, MatchRule, OwnershipRule, ReviewGroup, ReviewPolicy
+from governance.models.review_policy import EVERY_KIND
 from governance.ownership import definitions
 from governance.ownership.services import check_entity
 from governance.rulesets.judging import of_contract, refusal
@@ -106,6 +110,14 @@ class OwnershipRuleKind(ModelKind):
             governed.settle(("ownership", found.entity_id), partial(check_entity, found.entity))
 
 
+class ReviewPolicyKind(ModelKind):
+    def extra_validate(self, document: Document) -> list[Problem]:
+        name = document.get("of_kind", EVERY_KIND)
+        if name == EVERY_KIND or name in registry.kinds():
+            return []
+        return [Problem("of_kind", f"There is no kind {name!r}. Known: {', '.join(registry.kinds())}, or *.")]
+
+
 def register() -> None:
     registry.register(
         ModelKind(
@@ -166,6 +178,28 @@ def register() -> None:
                 Attr("status"),
                 Ref("replaces", lambda: OwnershipRule, "OwnershipRule"),
                 Attr("note"),
+            ],
+        )
+    )
+    registry.register(
+        ModelKind(
+            name="ReviewGroup",
+            model=ReviewGroup,
+            fields=[Attr("name", required=True), Attr("members")],
+        )
+    )
+    registry.register(
+        ReviewPolicyKind(
+            name="ReviewPolicy",
+            model=ReviewPolicy,
+            after=["ReviewGroup"],
+            fields=[
+                Attr("name", required=True),
+                Attr("of_kind", "kind"),
+                Ref("domain", lambda: Domain),
+                Attr("path"),
+                Ref("group", lambda: ReviewGroup, "ReviewGroup", required=True),
+                Attr("approvals"),
             ],
         )
     )

@@ -13,6 +13,7 @@ from governance.canonical_model import shipped_documents
 from governance.models import Contract, ContractVersion, Entity
 from governance.rulesets.judging import refuse_failing, unchecked
 from governance.schemas import Schema
+from hub.common import governed
 from hub.common.errors import ConfigError
 from hub.common.registry import kind
 
@@ -43,6 +44,7 @@ def activate_schema(
 # Entities ---------------------------------------------------------------------------------------------------
 
 
+@governed.governs(lambda given: [("Entity", given["slug"]), ("Contract", given["slug"])])
 @transaction.atomic
 def create_entity(
     *,
@@ -78,6 +80,7 @@ def _key_spec(name: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "title": name.replace("_", " ").capitalize(), "x-key": True}
 
 
+@governed.governs(lambda given: [("Entity", given["entity"].slug), ("Contract", given["entity"].slug)])
 @transaction.atomic
 def change_entity(entity: Entity, *, by: Any, **fields: Any) -> Entity:
     """Change name, description, domain, load_order or max_wait_seconds, and what its contract does and promises."""
@@ -117,6 +120,7 @@ def load_canonical_model(by: Any = None) -> int:
 # Fields -----------------------------------------------------------------------------------------------------
 
 
+@governed.governs(lambda given: [("Contract", given["contract"].slug)])
 @transaction.atomic
 def save_field(
     *,
@@ -146,6 +150,7 @@ def save_field(
     return activate_schema(contract=contract, schema=schema, by=by, note=said, accepted_break=accepted_break)
 
 
+@governed.governs(lambda given: [("Contract", given["contract"].slug)])
 @transaction.atomic
 def remove_field(
     *, contract: Contract, name: str, by: Any, seen: int | None = None, accepted_break: str = ""

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from governance import breaches, deprecation
 from governance.audit import writing
+from governance.changes import applying, packets
 
 
 @shared_task
@@ -22,3 +23,14 @@ def notify_of_sunsets() -> int:
 def forget_old() -> int:
     """Breaches and traffic that are older than anybody asks for."""
     return breaches.forget_old()
+
+
+def apply_due_changes() -> int:
+    """Approved changes whose time has come."""
+    return applying.apply_due()
+
+
+@shared_task
+def make_packet(pk: int) -> None:
+    """What stored payloads become under a change."""
+    packets.make(pk)

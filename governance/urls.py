@@ -6,6 +6,7 @@ from governance import drift_views, editing, version_views, views
 from governance.audit import views as audit
 from governance.billing import views as billing
 from governance.calendars import views as calendars
+from governance.changes.urls import urlpatterns as changes
 from governance.exchange import views as exchange
 from governance.match_rules import views as match_rules
 from governance.ownership import views as ownership
@@ -64,6 +65,7 @@ urlpatterns = [
     path("ownership/rules/<slug:slug>/", ownership.rule_edit, name="ownership_rule"),
     path("ownership/rules/<slug:slug>/retire/", ownership.rule_retire, name="ownership_retire"),
     path("ownership/rules/<slug:slug>/remove/", ownership.rule_remove, name="ownership_remove"),
+    *changes,
 ]
 
 SEE = "contracts.view"

@@ -187,6 +187,8 @@ CELERY_TASK_ROUTES = {
     "monitoring.tasks.measure_term": {"queue": "read"},
     "governance.tasks.notify_of_sunsets": {"queue": "monitor"},
     "governance.tasks.forget_old": {"queue": "monitor"},
+    "governance.tasks.apply_due_changes": {"queue": "monitor"},
+    "governance.tasks.make_packet": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -219,6 +221,7 @@ CELERY_BEAT_SCHEDULE = {
     "measure_terms": {"task": "monitoring.tasks.measure_terms", "schedule": 3_600, "options": {"expires": 3_600}},
     "sunsets": {"task": "governance.tasks.notify_of_sunsets", "schedule": 3600, "options": {"expires": 3600}},
     "forget_breaches": {"task": "governance.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
+    "due_changes": {"task": "governance.tasks.apply_due_changes", "schedule": 30, "options": {"expires": 30}},
 }
 
 REST_FRAMEWORK = {
@@ -257,6 +260,9 @@ SPECTACULAR_SETTINGS = {
         "MeasurementStateEnum": "monitoring.models.TermMeasurement.State",
         "ContractValueModeEnum": "governance.models.Contract.ValueMode",
         "DuplicateDecisionEnum": "hub.sync.models.Duplicate.Decision",
+        "ReviewDecisionEnum": "governance.models.Review.Decision",
+        "ChangeStateEnum": "governance.models.ChangeRequest.State",
+        "PacketStateEnum": "governance.models.ChangePacket.State",
     },
 }
 

@@ -5,6 +5,8 @@ class MappingsConfig(AppConfig):
     name = "mappings"
 
     def ready(self) -> None:
-        from mappings import kinds
+        from hub.common import facts
+        from mappings import drafts, kinds
 
         kinds.register()
+        facts.subscribe("change_applied", drafts.forget_live_draft)

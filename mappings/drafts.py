@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
+from hub.common import governed
 from hub.common.errors import ConfigError, HubError
 from mappings.models import DraftEdit, Mapping, MappingVersion
 from mappings.phrasing import describe, differences, summary
@@ -116,6 +117,7 @@ def undo(*, mapping: Mapping, edit: int, by: Any) -> DraftEdit:
     return newest
 
 
+@governed.governs(lambda given: [("Mapping", given["mapping"].slug)])
 @transaction.atomic
 def publish(*, mapping: Mapping, errors: int, seen: str, by: Any, note: str = "") -> MappingVersion:
     """Make the draft the active version. `errors` counts the problems that block it, `seen` is its `rules_mark`."""
@@ -127,6 +129,15 @@ def publish(*, mapping: Mapping, errors: int, seen: str, by: Any, note: str = ""
         count = "A problem blocks" if errors == 1 else f"{errors} problems block"
         raise DraftBlocked(f"{count} this draft.", where=mapping.slug, fix="Solve what the list of problems names.")
     return activate_draft(mapping=mapping, by=by, note=note)
+
+
+def forget_live_draft(*, objects: Sequence[tuple[str, str]], **_: Any) -> None:
+    """A draft whose rules went live by a change request is done with."""
+    slugs = [slug for kind, slug in objects if kind == "Mapping"]
+    for mapping in Mapping.objects.filter(slug__in=slugs):
+        versions = {version.status: version for version in mapping.versions.filter(status__in=("active", "draft"))}
+        if len(versions) == 2 and versions["active"].rules == versions["draft"].rules:
+            versions["draft"].delete()
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from hub.common import governed
 from hub.common.errors import ConfigError
 from mappings.drafts import ChangedMeanwhile
 from mappings.models import ValueMap, ValueMapEntry
@@ -50,6 +51,7 @@ def entry_mark(entry: ValueMapEntry) -> str:
     return hashlib.blake2s(text.encode(), digest_size=6).hexdigest()
 
 
+@governed.governs(lambda given: [("ValueMap", given["slug"])])
 @transaction.atomic
 def create_value_map(*, slug: str, by: Any, **fields: Any) -> ValueMap:
     """A new map without entries. ValidationError for a slug that is taken."""
@@ -59,6 +61,7 @@ def create_value_map(*, slug: str, by: Any, **fields: Any) -> ValueMap:
     return value_map
 
 
+@governed.governs(lambda given: [("ValueMap", given["value_map"].slug)])
 @transaction.atomic
 def save_value_map(*, value_map: ValueMap, by: Any, **fields: Any) -> ValueMap:
     """Change the map's own settings; what happens to unlisted values counts as a change of the table."""
@@ -84,6 +87,7 @@ def delete_value_map(*, value_map: ValueMap, by: Any) -> None:
     value_map.delete()
 
 
+@governed.governs(lambda given: [("ValueMap", given["value_map"].slug)])
 @transaction.atomic
 def add_entry(*, value_map: ValueMap, entry: Entry, by: Any) -> ValueMapEntry:
     """ConfigError when another entry of the same source is valid on the same day."""
@@ -94,6 +98,7 @@ def add_entry(*, value_map: ValueMap, entry: Entry, by: Any) -> ValueMapEntry:
     return row
 
 
+@governed.governs(lambda given: [("ValueMap", given["row"].value_map.slug)])
 @transaction.atomic
 def save_entry(*, row: ValueMapEntry, entry: Entry, seen: str, by: Any) -> ValueMapEntry:
     """Change one entry, if it still looks as it was `seen`."""
@@ -108,6 +113,7 @@ def save_entry(*, row: ValueMapEntry, entry: Entry, seen: str, by: Any) -> Value
     return row
 
 
+@governed.governs(lambda given: [("ValueMap", given["row"].value_map.slug)])
 @transaction.atomic
 def remove_entry(*, row: ValueMapEntry, seen: str, by: Any) -> None:
     """Remove one entry, if it still looks as it was `seen`."""
@@ -128,6 +134,7 @@ def plan_table(value_map: ValueMap, entries: Sequence[dict[str, Any]], *, remove
     )
 
 
+@governed.governs(lambda given: [("ValueMap", given["value_map"].slug)])
 @transaction.atomic
 def apply_table(
     *,

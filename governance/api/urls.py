@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from governance.api import audit, drifts, exchange, lifecycle, match_rules, rulesets, views
+from governance.api import audit, changes, drifts, exchange, lifecycle, match_rules, rulesets, views
 from governance.api.billing import BillingRuleViewSet
 from governance.api.calendars import BusinessCalendarViewSet
 from governance.api.ownership import OwnershipRuleViewSet
@@ -16,6 +16,7 @@ router.register("billing-rules", BillingRuleViewSet, "billing-rule")
 router.register("match-rules", match_rules.MatchRuleViewSet, "match_rule")
 router.register("rulesets", rulesets.RulesetViewSet, "ruleset")
 router.register("ownership-rules", OwnershipRuleViewSet)
+router.register("changes", changes.ChangeViewSet, "change")
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -16,7 +16,7 @@ from governance.schemas import Schema
 
 # Changes after which every record and every consumer behaves as before.
 WORDS_ONLY = frozenset({"text_changed", "order_changed", "annotation_changed"})
-_WHO = {"forward": "consumers of the version before", "backward": "records of the version before"}
+WHO = {"forward": "consumers of the version before", "backward": "records of the version before"}
 _SELF_EVIDENT = frozenset({"made_optional", "made_required", "made_nullable", "made_not_nullable", "opened", "closed"})
 _VERSION = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
@@ -53,7 +53,7 @@ class Judged:
     @property
     def who(self) -> str:
         """Who can no longer do their work: consumers of the version before, or records that were made under it."""
-        return " and ".join(_WHO[direction] for direction in sorted(self.change.kind.breaks))
+        return " and ".join(WHO[direction] for direction in sorted(self.change.kind.breaks))
 
     @property
     def words(self) -> str:

@@ -121,7 +121,8 @@ def accept(
         raise ConfigError(sentence, where=proposal.slug, fix="Change the file, or the rulesets.", code="RULESET")
     if proposal.is_same:
         return governed.Put(is_applied=True, said="The contract says this already; there is no new version.")
-    put = governed.put(proposal.documents, by=by, reason=f"Imported from {where or 'a file'}.")
+    documents = [_with_break(document, where) if proposal.is_breaking else document for document in proposal.documents]
+    put = governed.put(documents, by=by, reason=f"Imported from {where or 'a file'}.")
     details = {"file": where, "is_applied": put.is_applied}
     tell(
         Act(
@@ -135,6 +136,12 @@ def accept(
         )
     )
     return put
+
+
+def _with_break(document: Document, where: str) -> Document:
+    """Whoever imports has said that it may break; a contract keeps why."""
+    said = {"accepted_break": f"Accepted when {where or 'a file'} was imported."}
+    return document | said if document["kind"] == "Contract" else document
 
 
 # Reading -----------------------------------------------------------------------------------------------------

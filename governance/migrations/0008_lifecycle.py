@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connectors', '0003_retry_policy'),
-        ('governance', '0006_match_rules'),
+        ('governance', '0007_changes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,11 +4,15 @@ from governance.models.audit import AuditEntry, AuditHead, AuditPending, AuditSe
 from governance.models.billing_rule import BillingRule, BillingRuleVersion
 from governance.models.breach import ContractBreach
 from governance.models.calendar import BusinessCalendar
+from governance.models.change import ChangeComment, ChangeEdit, ChangeItem, ChangePacket, ChangeRequest
 from governance.models.consumer import ConsumerNotice, ContractUse, SunsetNotice
 from governance.models.contract import Contract, ContractVersion, Entity
+from governance.models.delegation import Delegation
 from governance.models.drift import Drift, SeenShape
 from governance.models.match_rule import MatchRule
 from governance.models.ownership import OwnershipRule
+from governance.models.review import Review, ReviewSeat
+from governance.models.review_policy import ReviewGroup, ReviewPolicy
 from governance.models.ruleset import Ruleset
 from governance.models.service_level import ServiceLevel
 from governance.models.term import Term
@@ -21,15 +25,25 @@ __all__ = [
     "BillingRule",
     "BillingRuleVersion",
     "BusinessCalendar",
+    "ChangeComment",
+    "ChangeEdit",
+    "ChangeItem",
+    "ChangePacket",
+    "ChangeRequest",
     "ConsumerNotice",
     "Contract",
     "ContractBreach",
     "ContractUse",
     "ContractVersion",
+    "Delegation",
     "Drift",
     "Entity",
     "MatchRule",
     "OwnershipRule",
+    "Review",
+    "ReviewGroup",
+    "ReviewPolicy",
+    "ReviewSeat",
     "Ruleset",
     "SeenShape",
     "ServiceLevel",

@@ -2,20 +2,37 @@
 
 Without a gate a document is applied at once. The gate that change requests install may keep it for review instead: then
 nothing is written, and what is live stays live.
+
+    done = governed.put([document], by=ada, reason="…")         # a whole document; `done.is_applied`, `done.url`
+
+    @governed.governs(lambda given: [("Contract", given["contract"].slug)])
+    def save_field(*, contract, …, by): …                       # what a service makes of an object; raises Held
+
+Held is no failure: pages lead to the change request, the API answers 202 with its address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import models, transaction
 
 from hub.common.errors import ConfigError
 from hub.common.registry import Document, kind
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# Kind and slug of an object.
+Name = tuple[str, str]
+# Set while something is written that was let through: services within it ask no more.
+_is_passing: ContextVar[bool] = ContextVar("is_passing", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +44,154 @@ class Put:
     url: str = ""
 
 
+class Held(Exception):
+    """What was asked for waits for its reviewers; nothing of it is written."""
+
+    def __init__(self, put: Put) -> None:
+        self.put = put
+        super().__init__(put.said)
+
+
 # A gate answers None for what nobody has to review.
 Gate = Callable[[Sequence[Document], Any, str], Put | None]
-_gates: list[Gate] = []
 
 
-def install(gate: Gate) -> None:
-    _gates[:] = [gate]
+def _every_kind(name: str) -> bool:
+    return True
+
+
+def _as_it_is(document: Document) -> Document:
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    gate: Gate
+    watches: Callable[[str], bool]
+    joined: Callable[[Document], Document]
+
+
+_gates: list[_Installed] = []
+
+
+def install(
+    gate: Gate,
+    *,
+    watches: Callable[[str], bool] = _every_kind,
+    joined: Callable[[Document], Document] = _as_it_is,
+) -> None:
+    """`watches` tells kinds that the gate may hold; `joined` puts an edit of what is live onto one that waits already."""
+    _gates[:] = [_Installed(gate, watches, joined)]
 
 
 @transaction.atomic
 def put(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put:
-    """Apply the documents, all or none, or hand them to the reviewers. Raises ConfigError for what a kind refuses."""
+    """Apply the documents, all or none, or hand them to the reviewers. Raises ConfigError for what a kind refuses.
+
+    Whoever puts tells the audit of it, in its own words.
+    """
+    if held := hold(documents, by=by, reason=reason):
+        return held
+    with passing(), together():
+        for document in documents:
+            kind(document["kind"]).apply(document, by=by)
+    return Put(is_applied=True)
+
+
+def hold(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put | None:
+    """Hand the documents to the reviewers, or answer None: then the caller may write them."""
     for document in documents:
         for problem in kind(document["kind"]).validate(document):
             where = f"{document['kind']} {document.get('slug', '')}: {problem.path}".rstrip(": ")
             raise ConfigError(problem.sentence, where=where)
-    for gate in _gates:
-        if held := gate(documents, by, reason):
+    for installed in _gates:
+        if held := installed.gate(documents, by, reason):
             return held
-    with together():
-        for document in documents:
-            kind(document["kind"]).apply(document, by=by)
-    return Put(is_applied=True)
+    return None
+
+
+def edit(
+    names: Sequence[Name],
+    write: Callable[[], T],
+    *,
+    by: Any,
+    reason: str = "",
+    rehearse: Callable[[], Sequence[Name]] | None = None,
+) -> T | Put:
+    """Do `write`, which changes these objects, or hand what it would make of them to the reviewers.
+
+    Where somebody may have to look, it is done and undone first, to see what comes of it; `rehearse` does that in another
+    way and answers the names as they are then.
+    """
+    if _is_passing.get() or not (found := [one for one in _gates if any(one.watches(name) for name, _ in names)]):
+        return write()
+    with transaction.atomic():
+        documents = _rehearsed(rehearse or (lambda: _after(write, names)))
+        if documents and (held := hold([found[0].joined(each) for each in documents], by=by, reason=reason)):
+            return held
+        with passing():
+            return write()
+
+
+def _after(write: Callable[[], Any], names: Sequence[Name]) -> Sequence[Name]:
+    write()
+    return names
+
+
+def _rehearsed(rehearse: Callable[[], Sequence[Name]]) -> list[Document]:
+    with transaction.atomic(), passing():
+        found = [kind(name).dump(slug) for name, slug in rehearse()]
+        transaction.set_rollback(True)
+    return [document for document in found if document is not None]
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """Write what has been let through."""
+    token = _is_passing.set(True)
+    try:
+        yield
+    finally:
+        _is_passing.reset(token)
+
+
+def governs(named: Callable[[Mapping[str, Any]], Sequence[Name]]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A service that changes the objects that `named` reads from its arguments. Give it to the outermost one alone:
+
+    what it raises when reviewers have to agree would undo the change request of a transaction around it.
+    """
+
+    def decorate(service: Callable[P, T]) -> Callable[P, T]:
+        signature = inspect.signature(service)
+
+        @functools.wraps(service)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            given = signature.bind(*args, **kwargs)
+
+            def rehearse() -> Sequence[Name]:
+                copied = signature.bind(*map(_copied, args), **{name: _copied(kwargs[name]) for name in kwargs})
+                service(*copied.args, **copied.kwargs)
+                return named(copied.arguments)
+
+            done = edit(
+                named(given.arguments),
+                lambda: service(*args, **kwargs),
+                by=given.arguments.get("by"),
+                reason=given.arguments.get("note") or "",
+                rehearse=rehearse,
+            )
+            if isinstance(done, Put):
+                raise Held(done)
+            return done
+
+        return guarded
+
+    return decorate
+
+
+def _copied(value: Any) -> Any:
+    """Rows are copied, so that the rehearsal leaves no trace on the caller's."""
+    return copy.copy(value) if isinstance(value, models.Model) else value
 
 
 # Checks over several objects --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
@@ -15,6 +16,7 @@ from django.utils import timezone
 from rest_framework.views import APIView
 
 from hub.common.acts import Act, tell
+from hub.common.governed import Held
 from hub.common.htmx import redirect_to
 from hub.common.permissions import (
     SIGNED_IN,
@@ -55,6 +57,13 @@ class HubMiddleware:
         if not request.user.is_authenticated:
             return redirect_to(request, _sign_in_url(request))
         raise PermissionDenied(_refusal(needed))
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """An edit that waits for its reviewers leads to where they discuss it."""
+        if not isinstance(error, Held):
+            return None
+        messages.success(request, error.put.said)
+        return redirect_to(request, error.put.url)
 
 
 def tell_of_exports(get_response: GetResponse) -> GetResponse:

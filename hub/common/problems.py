@@ -14,12 +14,19 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from hub.common.errors import AuthError, ConfigError, HubError, TransientError
+from hub.common.governed import Held
 
 PROBLEM = "application/problem+json"
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Every error as RFC 9457 problem+json: type, title, status, detail, code, and errors by field."""
+    """Every error as RFC 9457 problem+json: type, title, status, detail, code, and errors by field.
+
+    Held is none: 202, and where the change request stands.
+    """
+    if isinstance(error, Held):
+        body = {"held": True, "said": error.put.said, "url": error.put.url}
+        return Response(body, status=202, headers={"Location": error.put.url})
     if isinstance(error, HubError):
         return _problem(_status_of(error), error.what, code=error.code, where=error.where, fix=error.fix)
     if isinstance(error, DjangoValidationError):

@@ -129,6 +129,8 @@ _WORDS: dict[Token, dict[str, str]] = {
         "submitted": "Needs approval",
         "needs_approval": "Needs approval",
         "suggested": "Suggested",
+        "open": "Waits for reviewers",
+        "changes_requested": "Changes asked for",
     },
     "blocked": {"blocked": "Blocked", "held": "Held", "quarantined": "Quarantined", "abandoned": "Abandoned"},
     "muted": {
@@ -141,6 +143,8 @@ _WORDS: dict[Token, dict[str, str]] = {
         "inactive": "Inactive",
         "retired": "Retired",
         "superseded": "Superseded",
+        "withdrawn": "Withdrawn",
+        "rolled_back": "Rolled back",
         "closed": "Closed",
         "removed": "Removed",
         "merged": "Merged",

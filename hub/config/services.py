@@ -12,6 +12,7 @@ from django.db import transaction
 from hub.common import governed
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
+from hub.common.governed import Put
 from hub.common.registry import Change, Document, kind, kinds
 from hub.config import documents
 from hub.config.documents import Source
@@ -36,12 +37,15 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     unchanged: int = 0
     notes: list[str] = field(default_factory=list)
+    # Set when reviewers have to agree first: then nothing was applied.
+    held: Put | None = None
 
     def as_data(self) -> dict[str, Any]:
         return {
             "changes": len(self.steps),
             "unchanged": self.unchanged,
             "notes": self.notes,
+            "held": {"said": self.held.said, "url": self.held.url} if self.held else None,
             "steps": [
                 {
                     "action": step.action,
@@ -87,13 +91,18 @@ def _compare(sources: Sequence[Source]) -> Plan:
 
 
 def apply(given: Path | Sequence[Source], *, by: Any = None) -> Plan:
-    """Bring the hub to what the documents say: all of it, or nothing when anything is wrong."""
+    """Bring the hub to what the documents say: all of it, or nothing when anything is wrong.
+
+    Where somebody has to agree to any part of it, all of it becomes one change request: see `Plan.held`.
+    """
     sources = _sound(_sources(given))
     with transaction.atomic(), governed.together():
         todo = _compare(sources)
         changing = {(step.kind, step.slug) for step in todo.steps}
-        for source in sources:
-            if source.name in changing:
+        todo_sources = [source for source in sources if source.name in changing]
+        todo.held = governed.hold([source.document for source in todo_sources], by=by, reason="From files.")
+        with governed.passing():
+            for source in todo_sources if todo.held is None else ():
                 _apply(source, by=by)
     return todo
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from connectors.retry_policy import MOST_ATTEMPTS
 from governance.models import ContractVersion, Entity
 from governance.schemas import Field, fields_of
-from hub.common import facts
+from hub.common import facts, governed
 from hub.common.errors import ConfigError
 from hub.sync import scheduling
 from hub.sync.models import Schedule, Sync
@@ -106,6 +106,7 @@ def choices_of(field: Field) -> tuple[str, ...]:
     return ("true", "false") if field.type == "boolean" else field.enum
 
 
+@governed.governs(lambda given: [("Sync", given["sync"].slug)])
 @transaction.atomic
 def save_sync(*, sync: Sync, by: Any) -> Sync:
     """Store a new or changed sync. Raises ConfigError with the first thing that is wrong."""
@@ -122,6 +123,7 @@ def save_sync(*, sync: Sync, by: Any) -> Sync:
     return sync
 
 
+@governed.governs(lambda given: [("Schedule", given["schedule"].slug)])
 @transaction.atomic
 def save_schedule(*, schedule: Schedule, by: Any) -> Schedule:
     """Store a schedule and when it fires next. Raises ConfigError with the first thing that is wrong."""

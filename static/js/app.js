@@ -129,6 +129,18 @@
     }
   }
 
+  // --- keys on a page of steps: n p move, v marks as viewed ------------------------------------------------------------
+  function stepKey(event) {
+    const steps = all("[data-step]");
+    if (!steps.length) return;
+    const at = steps.indexOf(document.activeElement);
+    if (event.key === "n" || event.key === "p") {
+      steps[Math.min(Math.max(at + (event.key === "n" ? 1 : -1), 0), steps.length - 1)].focus();
+    } else if (event.key === "v" && at >= 0) {
+      $("[data-viewed]", steps[at])?.click();
+    }
+  }
+
   document.addEventListener("keydown", (event) => {
     const palette = $("#palette[open]");
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
@@ -144,7 +156,10 @@
     if (field) {
       event.preventDefault();
       field.matches("[type=radio]") ? field.click() : field.focus();
-    } else rowKey(event);
+    } else {
+      rowKey(event);
+      stepKey(event);
+    }
   });
 
   // --- forms --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from governance.matching import definition as matching
 from governance.matching.definition import Definition
 from governance.models import ContractVersion, Entity
 from governance.schemas import Schema, fields_of
-from hub.common import facts
+from hub.common import facts, governed
 from hub.common.errors import ConfigError
 from hub.sync.models import MatchDefinition, Sync
 
@@ -41,6 +41,7 @@ def problems(definition: MatchDefinition) -> list[tuple[str, str]]:
     return list(matching.problems(definition.data, known))
 
 
+@governed.governs(lambda given: [("MatchDefinition", given["definition"].slug)])
 @transaction.atomic
 def save(*, definition: MatchDefinition, by: Any) -> MatchDefinition:
     """Store it. Raises ConfigError with the first thing that is wrong."""

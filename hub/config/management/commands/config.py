@@ -13,7 +13,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hub.common.errors import HubError
+from hub.accounts.models import User
+from hub.common.errors import ConfigError, HubError
 from hub.config import documents, services
 from hub.config.services import Plan
 
@@ -24,11 +25,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=["export", "plan", "apply"])
         parser.add_argument("path", type=Path, help="A folder, or one YAML file.")
+        parser.add_argument("--by", default="", help="E-mail of whoever applies it; needed where others have to agree.")
         parser.add_argument("--json", action="store_true", help="One JSON document on stdout.")
 
     def handle(self, *args: Any, action: str, path: Path, **options: Any) -> None:
         try:
-            getattr(self, action)(path, as_json=options["json"])
+            more = {"by": options["by"]} if action == "apply" else {}
+            getattr(self, action)(path, as_json=options["json"], **more)
         except HubError as error:
             if options["json"]:
                 self.stdout.write(json.dumps({"error": str(error), "code": error.code}))
@@ -45,10 +48,10 @@ class Command(BaseCommand):
         self._say(found.as_data(), _in_words(found), as_json)
         sys.exit(2 if found.steps else 0)
 
-    def apply(self, path: Path, *, as_json: bool) -> None:
-        done = services.apply(path)
+    def apply(self, path: Path, *, as_json: bool, by: str) -> None:
+        done = services.apply(path, by=_person(by))
         self._note(done)
-        self._say(done.as_data(), f"{_in_words(done)}\nApplied.", as_json)
+        self._say(done.as_data(), f"{_in_words(done)}\n{done.held.said if done.held else 'Applied.'}", as_json)
 
     def _note(self, plan: Plan) -> None:
         for note in plan.notes:
@@ -56,6 +59,15 @@ class Command(BaseCommand):
 
     def _say(self, data: dict[str, Any], words: str, as_json: bool) -> None:
         self.stdout.write(json.dumps(data, default=str) if as_json else words)
+
+
+def _person(email: str) -> User | None:
+    if not email:
+        return None
+    found = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    if found is None:
+        raise ConfigError(f"Nobody signs in as {email}.", where="--by")
+    return found
 
 
 def _in_words(plan: Plan) -> str:

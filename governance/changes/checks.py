@@ -1,0 +1,68 @@
+"""What a reviewer would look up by hand, answered beside the change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from governance.changes.applying import stale
+from governance.changes.page import ItemView
+from governance.models import ChangePacket, ChangeRequest, ReviewGroup
+
+MOVED_ON = "What is live has moved on"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`state` is a token of the page; `detail` the sentence below."""
+
+    state: str
+    title: str
+    detail: str = ""
+
+
+def checks_of(change: ChangeRequest, items: Sequence[ItemView], packet: ChangePacket | None) -> list[Check]:
+    return [*_compatibility(items), *_base(change), *_threads(change), *_packet(packet), *_groups(change)]
+
+
+def _compatibility(items: Sequence[ItemView]) -> Iterator[Check]:
+    for item in items:
+        if verdict := item.proposal.verdict:
+            state = "fail" if verdict.is_breaking else "ok"
+            yield Check(
+                state, f"Compatibility of {item.proposal.key}", f"{verdict.sentence} Next: {verdict.suggested_version}."
+            )
+
+
+def _base(change: ChangeRequest) -> Iterator[Check]:
+    if change.state not in ChangeRequest.WAITING:
+        return
+    found = [sentence for item in change.items.all() if (sentence := stale(item))]
+    if found:
+        yield Check("warn", MOVED_ON, " ".join(found))
+    else:
+        yield Check("ok", "Written on what is live")
+
+
+def _threads(change: ChangeRequest) -> Iterator[Check]:
+    number = change.comments.filter(answers__isnull=True, resolved_at__isnull=True).count()
+    if number:
+        yield Check("warn", "Discussion", f"{number} {'thread is' if number == 1 else 'threads are'} not settled.")
+
+
+def _packet(packet: ChangePacket | None) -> Iterator[Check]:
+    if packet is None or packet.state != ChangePacket.State.DONE:
+        return
+    failing = sum(part["newly_failing"] for part in packet.result)
+    tried = sum(part["tried"] for part in packet.result)
+    if not tried:
+        yield Check("muted", "Stored payloads", "None are kept, so the verdict is from the schema alone.")
+    else:
+        yield Check(
+            "fail" if failing else "ok", f"Replay of {tried:,} payloads", f"{failing:,} would fail that pass today."
+        )
+
+
+def _groups(change: ChangeRequest) -> Iterator[Check]:
+    if change.is_breaking and ReviewGroup.objects.exclude(members=[]).count() < 2:
+        yield Check("fail", "Two groups", "A breaking change needs people of two groups, and only one has members.")
