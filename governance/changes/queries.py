@@ -52,7 +52,8 @@ def _may_concern(user: User) -> Q:
     groups = [group.pk for group in ReviewGroup.objects.all() if not set(emails).isdisjoint(group.members)]
     own = Exists(ChangeEdit.objects.filter(change=OuterRef("pk"), by=user))
     seats = Exists(ReviewSeat.objects.filter(change=OuterRef("pk"), group__in=groups))
-    return Q(own) | Q(is_emergency=True) | Q(seats) | (Q(is_breaking=True) if groups else Q(pk__in=[]))
+    free = ~Exists(ReviewSeat.objects.filter(change=OuterRef("pk")))
+    return Q(own) | Q(free) | Q(is_emergency=True) | Q(seats) | (Q(is_breaking=True) if groups else Q(pk__in=[]))
 
 
 def is_turn_of(change: ChangeRequest, user: User) -> bool:

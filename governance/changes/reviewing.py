@@ -27,17 +27,18 @@ FRESH = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Chair:
-    """A place from which somebody may decide: for which group, and in whose place (None: their own)."""
+    """A place from which somebody may decide: for which group (None where no policy names one), and in whose place."""
 
-    group: ReviewGroup
+    group: ReviewGroup | None
     on_behalf_of: User | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.group.slug}:{self.on_behalf_of.pk if self.on_behalf_of else ''}"
+        return f"{self.group.slug if self.group else ''}:{self.on_behalf_of.pk if self.on_behalf_of else ''}"
 
     def __str__(self) -> str:
-        return f"{self.group.name}, for {self.on_behalf_of}" if self.on_behalf_of else self.group.name
+        name = self.group.name if self.group else "anybody who decides"
+        return f"{name}, for {self.on_behalf_of}" if self.on_behalf_of else name
 
 
 @transaction.atomic
@@ -124,13 +125,21 @@ def _domains(change: ChangeRequest) -> list[int | None]:
 
 
 def _open_chairs(change: ChangeRequest, person: User) -> Iterator[Chair]:
-    groups = [seat.group for seat, missing in standing(change) if missing > 0] or _second_groups(change)
+    groups = _groups_missing(change)
     principals: list[User | None] = [None, *(each.delegator for each in delegations_of(person))]
     for principal in principals:
         if principal is not None and (is_writer(change, principal) or _has_spoken(change, principal)):
             continue
         email = (principal or person).email
-        yield from (Chair(group, principal) for group in groups if email in group.members)
+        yield from (Chair(group, principal) for group in groups if group is None or email in group.members)
+
+
+def _groups_missing(change: ChangeRequest) -> list[ReviewGroup | None]:
+    """Groups that may still speak; [None] where no policy names any, so that anybody who decides may."""
+    seats = standing(change)
+    if not seats:
+        return [] if change.is_emergency else [None]
+    return [seat.group for seat, missing in seats if missing > 0] or [*_second_groups(change)]
 
 
 def _has_spoken(change: ChangeRequest, person: User) -> bool:
@@ -167,8 +176,16 @@ def is_approved(change: ChangeRequest) -> bool:
     if change.is_emergency and _has_second_name(change):
         return True
     seats = standing(change)
+    if not seats:
+        return _free_approvals(change) >= (2 if change.is_breaking else 1)
     enough = bool(seats) and not any(missing for _, missing in seats)
     return enough and (not change.is_breaking or _is_by_two_groups(change))
+
+
+def _free_approvals(change: ChangeRequest) -> int:
+    """People who agreed where no policy names a group."""
+    found = change.reviews.approvals().filter(group__isnull=True, content_hash=change.content_hash)
+    return len({each.on_behalf_of_id or each.reviewer_id for each in found})
 
 
 def _has_second_name(change: ChangeRequest) -> bool:

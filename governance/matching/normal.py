@@ -41,8 +41,10 @@ def plain(value: Any) -> str:
     """Lower case, accents off, one blank between words; nothing and yes/no values give an empty text."""
     if value is None or isinstance(value, bool | dict | list):
         return ""
+    if (given := str(value)).isascii():  # most are, and have nothing to take off
+        return _SPACES.sub(" ", given.lower()).strip()
     # Twice: some signs fold only when they are taken apart, and others come apart only when they are folded.
-    text = _folded(_folded(str(value)))
+    text = _folded(_folded(given))
     return _SPACES.sub(" ", "".join(c for c in text if not unicodedata.combining(c))).strip()
 
 

@@ -40,6 +40,7 @@ def test_the_pages(visit: Callable[..., Any], firm: Firm, ada: Any) -> None:
     page.inspect(Duplicate.objects.get(key="70001").get_absolute_url(), "duplicate")
     page.inspect("/match-rules/", "match_rules")
     page.inspect("/match-rules/name/", "match_rule")
+    page.inspect("/identities/?q=A-", "identities")
     page.inspect(f"/merges/new/customer/{CanonicalRecord.objects.get(key='A-1').pk}/", "merge_new")
 
 

@@ -159,3 +159,15 @@ def test_an_item_that_was_edited_without_a_name_takes_no_approval(watched, edite
     item.save()
     with pytest.raises(DatabaseError, match="without a name"), transaction.atomic():
         approve(change, grace)
+
+
+def test_what_no_policy_speaks_of_needs_one_who_decides_and_two_when_it_breaks(contract, edited, ada, grace, finn):
+    change = services.open_change([edited(buyer=OTHER)], by=None, title="The source has changed.")
+    assert reviewing.chairs_for(change, ada) == []
+    assert approve(change, grace).state == "applied"
+    breaking = services.open_change([edited(buyer={"type": "integer"})], by=None)
+    given = {"comment": "Agreed.", "password": PASSWORD}
+    assert approve(breaking, grace, **given).state == "open"
+    with pytest.raises(DatabaseError, match="lacks approvals"), transaction.atomic():
+        ChangeRequest.objects.filter(pk=breaking.pk).update(state="approved")
+    assert approve(breaking, finn, **given).state == "applied"

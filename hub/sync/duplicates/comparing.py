@@ -199,8 +199,9 @@ def candidates_of(cursor: Any, plan: SyncPlan, items: Sequence[Item]) -> Iterabl
     ]
     met = _met(cursor, plan, wanted)
     records = _records(cursor, {id_ for found in met.values() for id_ in found})
+    known = {id_: _Other(id_, key, body) for id_, (_, key, body) in records.items()}
     for number, item in enumerate(items):
-        theirs = [records[id_] for id_ in sorted(met.get(number, ())) if id_ in records]
+        theirs = [known[id_] for id_ in sorted(met.get(number, ())) if id_ in known]
         yield item, _ranked(plan.matching, sides[number], theirs)
 
 
@@ -240,19 +241,32 @@ def _records(cursor: Any, record_ids: Collection[int]) -> dict[int, tuple[int, s
     return {r[0]: (r[0], r[1], orjson.loads(r[2])) for r in rows.fetchall()}
 
 
-def _ranked(
-    rules: Sequence[Rule], mine: Sequence[tuple[str, ...]], theirs: Sequence[tuple[int, str, dict[str, Any]]]
-) -> list[Candidate]:
+@dataclass(slots=True)
+class _Other:
+    """A canonical record that several items of a page may meet: its values are made once."""
+
+    id: int
+    key: str
+    body: Mapping[str, Any]
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def values(self, rule: Rule) -> tuple[str, ...]:
+        if rule.slug not in self.made:
+            self.made[rule.slug] = rule.values(self.key, self.body)
+        return self.made[rule.slug]
+
+
+def _ranked(rules: Sequence[Rule], mine: Sequence[tuple[str, ...]], theirs: Sequence[_Other]) -> list[Candidate]:
     found: dict[int, Candidate] = {}
     for rule, here in zip(rules, mine, strict=True):
         hits = []
-        for id_, key, body in theirs if here else ():
-            there = rule.values(key, body)
+        for other in theirs if here else ():
+            there = other.values(rule)
             points = rule.score(here, there)
-            if points and id_ not in found:
+            if points and other.id not in found:
                 names = (one.field for one in rule.comparisons)
                 fields = tuple(zip(names, rule.scores(here, there), strict=True))
-                hits.append(Candidate(id_, key, rule, points, fields))
+                hits.append(Candidate(other.id, other.key, rule, points, fields))
         for hit in sorted(hits, key=lambda one: (-one.score, one.record_id)):
             found[hit.record_id] = hit
     return list(found.values())[:KEPT]

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from hub.records.copying import texts
+from hub.records.copying import ids, texts
 
 
 def link(cursor: Any, entity_id: int, stream_id: int, rows: Sequence[tuple[str, int, str, str]]) -> None:
     """(the system's own key, the record that it means from now on, the system's id of it, why)"""
-    for key, record_id, external_id, why in sorted(rows):
-        cursor.execute(
-            "insert into sync_linkedkey (entity_id, key, record_id, stream_id, external_id, why)"
-            " select %s, %s, %s, %s, %s, %s where not exists ("
-            "  select from records_canonicalrecord where entity_id = %s and key = %s)"
-            " on conflict (entity_id, key) do update set record_id = excluded.record_id, stream_id = excluded.stream_id,"
-            " external_id = excluded.external_id, why = excluded.why, at = now()",
-            [entity_id, key, record_id, stream_id, external_id, why, entity_id, key],
-        )
+    by_key = {row[0]: row for row in sorted(rows)}
+    keys, record_ids, external_ids, whys = zip(*by_key.values(), strict=True)
+    cursor.execute(
+        "insert into sync_linkedkey (entity_id, key, record_id, stream_id, external_id, why)"
+        " select %s, u.key, u.record_id, %s, u.external_id, u.why"
+        " from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[]) u(key, record_id, external_id, why)"
+        " where not exists (select from records_canonicalrecord c where c.entity_id = %s and c.key = u.key)"
+        " on conflict (entity_id, key) do update set record_id = excluded.record_id, stream_id = excluded.stream_id,"
+        " external_id = excluded.external_id, why = excluded.why, at = now()",
+        [entity_id, stream_id, texts(keys), ids(record_ids), texts(external_ids), texts(whys), entity_id],
+    )
 
 
 def entities(cursor: Any, entity_ids: Iterable[int]) -> set[int]:
