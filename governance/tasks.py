@@ -25,6 +25,7 @@ def forget_old() -> int:
     return breaches.forget_old()
 
 
+@shared_task
 def apply_due_changes() -> int:
     """Approved changes whose time has come."""
     return applying.apply_due()
