@@ -100,7 +100,8 @@ def title_of(proposals: Sequence[Proposal]) -> str:
         return f"{first.kind} {first.key} and {len(proposals) - 1} more"
     if first.base is None:
         return f"New {first.kind} {first.key}"
-    names = list(dict.fromkeys(_headline(found.path) for found in first.differences))
+    paths = [found.path for found in first.differences if found.path != "schema.required"] or ["required"]
+    names = list(dict.fromkeys(map(_headline, paths)))
     return f"{first.kind} {first.key}: {', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
 
 
