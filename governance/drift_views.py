@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from governance import drift
+from governance.changes import drifts as reviewed
 from governance.models import Drift
 from governance.views import me
 from hub.common.errors import ConfigError
@@ -67,7 +68,7 @@ def _page(request: HttpRequest, found: Drift, *, problem: ConfigError | None = N
 def drift_decide(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     """Accept the new shape, or dismiss it with a reason."""
     found = get_object_or_404(drift.drifts_for(me(request), "connections.edit"), pk=pk)
-    decide = {"accept": drift.accept, "dismiss": drift.dismiss}.get(act)
+    decide = {"accept": reviewed.accept, "dismiss": drift.dismiss}.get(act)
     if decide is None:
         raise Http404
     try:

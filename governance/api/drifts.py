@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance import drift
+from governance.changes import drifts as reviewed
 from governance.models import Drift
 
 
@@ -77,6 +78,6 @@ class DriftDetail(APIView):
         found = get_object_or_404(drift.drifts_for(request.user, "connections.edit"), pk=pk)  # type: ignore[arg-type]
         given = DecisionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        decide = drift.accept if given.validated_data["status"] == Drift.Status.ACCEPTED else drift.dismiss
+        decide = reviewed.accept if given.validated_data["status"] == Drift.Status.ACCEPTED else drift.dismiss
         decide(found, by=request.user, reason=given.validated_data["reason"])
         return Response(DriftSerializer(found).data)
