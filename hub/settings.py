@@ -263,6 +263,7 @@ SPECTACULAR_SETTINGS = {
         "ReviewDecisionEnum": "governance.models.Review.Decision",
         "ChangeStateEnum": "governance.models.ChangeRequest.State",
         "PacketStateEnum": "governance.models.ChangePacket.State",
+        "RuleStatusEnum": "governance.models.OwnershipRule.Status",
     },
 }
 

@@ -41,7 +41,7 @@ class DriftSerializer(serializers.ModelSerializer[Drift]):
         )
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class DriftDecisionSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField([Drift.Status.ACCEPTED.value, Drift.Status.DISMISSED.value])
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
 
@@ -72,11 +72,11 @@ class DriftDetail(APIView):
     def get(self, request: Request, pk: int) -> Response:
         return Response(DriftSerializer(get_object_or_404(drift.drifts_for(request.user), pk=pk)).data)  # type: ignore[arg-type]
 
-    @extend_schema(request=DecisionSerializer, responses=DriftSerializer, operation_id="drifts_decide")
+    @extend_schema(request=DriftDecisionSerializer, responses=DriftSerializer, operation_id="drifts_decide")
     def patch(self, request: Request, pk: int) -> Response:
         """Accept the new shape, or dismiss it with a reason; syncs that it had stopped go on."""
         found = get_object_or_404(drift.drifts_for(request.user, "connections.edit"), pk=pk)  # type: ignore[arg-type]
-        given = DecisionSerializer(data=request.data)
+        given = DriftDecisionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         decide = reviewed.accept if given.validated_data["status"] == Drift.Status.ACCEPTED else drift.dismiss
         decide(found, by=request.user, reason=given.validated_data["reason"])

@@ -46,7 +46,7 @@ class FindingSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
-class ProposalSerializer(VerdictSerializer):
+class ImportProposalSerializer(VerdictSerializer):
     """What the file makes of the contract; `applied` says whether it counts already."""
 
     severity = serializers.CharField(help_text="none, info, warn or err.")  # type: ignore[assignment]
@@ -99,7 +99,7 @@ class ContractImport(APIView):
 
     required_permission: ClassVar[dict[str, str]] = {"POST": "contracts.edit"}
 
-    @extend_schema(request=ImportSerializer, responses=ProposalSerializer, operation_id="contract_import")
+    @extend_schema(request=ImportSerializer, responses=ImportProposalSerializer, operation_id="contract_import")
     def post(self, request: Request) -> Response:
         asked = ImportSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -115,11 +115,13 @@ class ContractImport(APIView):
             raise PermissionDenied
         told = proposal.as_data() | {"dry_run": given["dry_run"], "applied": False, "version": None, "said": ""}
         if given["dry_run"]:
-            return Response(ProposalSerializer(told).data)
+            return Response(ImportProposalSerializer(told).data)
         put = importing.accept(
             proposal, by=by, seen=given["seen"], is_breaking_accepted=given["breaking"], where="the API"
         )
         version = ContractVersion.objects.filter(contract__slug=proposal.slug, status="active").first()
         told |= {"applied": put.is_applied, "said": put.said, "version": version.number if version else None}
         made = put.is_applied and not proposal.is_same
-        return Response(ProposalSerializer(told).data, status=status.HTTP_201_CREATED if made else status.HTTP_200_OK)
+        return Response(
+            ImportProposalSerializer(told).data, status=status.HTTP_201_CREATED if made else status.HTTP_200_OK
+        )

@@ -59,7 +59,7 @@ class OwnershipRuleSerializer(serializers.ModelSerializer[OwnershipRule]):
         return {"kind": services.KIND, **words}
 
 
-class ActivateSerializer(serializers.Serializer[Any]):
+class OwnershipActivationSerializer(serializers.Serializer[Any]):
     """Whose drafts are put in force, and why."""
 
     entity = serializers.SlugField()
@@ -120,11 +120,11 @@ class OwnershipRuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         services.remove_draft(rule=self.get_object(), by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=ActivateSerializer, responses=PutSerializer)
+    @extend_schema(request=OwnershipActivationSerializer, responses=PutSerializer)
     @action(detail=False, methods=["post"], required_permission=EDIT)
     def activate(self, request: Request) -> Response:
         """Put all drafts of an entity in force together; refused with the cells that overlap or that nobody owns."""
-        asked = ActivateSerializer(data=request.data)
+        asked = OwnershipActivationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         entity = entities_for(request.user, EDIT).filter(slug=asked.validated_data["entity"]).first()  # type: ignore[arg-type]
         if entity is None:

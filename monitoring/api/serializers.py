@@ -88,7 +88,7 @@ class ReadingSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(allow_blank=True)
 
 
-class MeasurementSerializer(serializers.ModelSerializer[TermMeasurement]):
+class TermMeasurementSerializer(serializers.ModelSerializer[TermMeasurement]):
     systems = ReadingSerializer(many=True)
 
     class Meta:
@@ -97,7 +97,7 @@ class MeasurementSerializer(serializers.ModelSerializer[TermMeasurement]):
         read_only_fields = fields
 
 
-class DriftSerializer(serializers.ModelSerializer[SemanticDrift]):
+class SemanticDriftSerializer(serializers.ModelSerializer[SemanticDrift]):
     term: serializers.SlugRelatedField[Term] = serializers.SlugRelatedField("slug", read_only=True)
     systems = ReadingSerializer(many=True)
 

@@ -18,9 +18,9 @@ from governance.terms.queries import terms_for
 from hub.common.api import BySlug, permission_of
 from hub.common.registry import kind
 from monitoring.api.serializers import (
-    DriftSerializer,
-    MeasurementSerializer,
+    SemanticDriftSerializer,
     TermChangeSerializer,
+    TermMeasurementSerializer,
     TermSerializer,
 )
 from monitoring.glossary import measuring, queries
@@ -87,13 +87,13 @@ class MeasurementList(generics.ListAPIView[TermMeasurement]):
     """What a term measured, newest first."""
 
     required_permission = READ_WRITE
-    serializer_class = MeasurementSerializer
+    serializer_class = TermMeasurementSerializer
     queryset = TermMeasurement.objects.none()
 
     def get_queryset(self) -> QuerySet[TermMeasurement]:
         return term_of(self).measurements.all()
 
-    @extend_schema(request=None, responses={201: MeasurementSerializer}, operation_id="term_measure")
+    @extend_schema(request=None, responses={201: TermMeasurementSerializer}, operation_id="term_measure")
     def post(self, request: Request, slug: str) -> Response:
         """Measure the term now, in the hub and in every system, and keep what comes out."""
         made = measuring.measure(term_of(self))
@@ -104,7 +104,7 @@ class DriftList(generics.ListAPIView[SemanticDrift]):
     """Where numbers part, newest first; `?state=open` for those that have not met again."""
 
     required_permission = {"GET": "contracts.view"}
-    serializer_class = DriftSerializer
+    serializer_class = SemanticDriftSerializer
     queryset = SemanticDrift.objects.none()
 
     def get_queryset(self) -> QuerySet[SemanticDrift]:

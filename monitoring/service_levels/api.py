@@ -68,7 +68,7 @@ class WorstSerializer(serializers.Serializer[Any]):
     transaction = serializers.IntegerField(allow_null=True)
 
 
-class MeasurementSerializer(serializers.Serializer[Any]):
+class ServiceLevelMeasurementSerializer(serializers.Serializer[Any]):
     """Counts are records, days, or seconds for freshness; see `unit`."""
 
     service_level = serializers.CharField()
@@ -111,7 +111,7 @@ class ServiceLevelViewSet(DocumentViewSet):
         services.delete_service_level(self.get_object(), by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(responses=MeasurementSerializer)
+    @extend_schema(responses=ServiceLevelMeasurementSerializer)
     @action(detail=True, pagination_class=None)
     def attainment(self, request: Request, slug: str) -> Response:
         """What was attained in the running window so far; `months` holds that window alone."""
@@ -122,7 +122,7 @@ class ServiceLevelViewSet(DocumentViewSet):
         parameters=[
             OpenApiParameter("days", int, description=f"Days of history, {DAYS} unless given, {MOST_DAYS} at most.")
         ],
-        responses=MeasurementSerializer,
+        responses=ServiceLevelMeasurementSerializer,
     )
     @action(detail=True, pagination_class=None)
     def backtest(self, request: Request, slug: str) -> Response:
