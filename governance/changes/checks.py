@@ -32,6 +32,8 @@ def _compatibility(items: Sequence[ItemView]) -> Iterator[Check]:
             yield Check(
                 state, f"Compatibility of {item.proposal.key}", f"{verdict.sentence} Next: {verdict.suggested_version}."
             )
+        if real := item.effective:
+            yield Check("fail" if real.is_breaking else "ok", "In fact", real.sentence)
 
 
 def _base(change: ChangeRequest) -> Iterator[Check]:

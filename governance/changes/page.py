@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance import consumers
 from governance.changes.documents import Difference
 from governance.changes.proposals import FIELDS, Proposal
 from governance.changes.services import proposals_of
 from governance.changes.wording import in_words, text
 from governance.compatibility.verdict import WHO, Judged
+from governance.consumers import Effective
 from governance.diff import compare
-from governance.models import ChangeComment, ChangeRequest
+from governance.models import ChangeComment, ChangeRequest, Contract
 from hub.common.registry import kind
 
 _WORDS = {"fail": "Breaking", "warn": "Warning", "ok": "Compatible", "changed": "Changed"}
@@ -62,6 +64,7 @@ class ItemView:
     proposal: Proposal
     rows: list[Row]
     impact: list[tuple[str, str]]
+    effective: Effective | None = None  # of a contract: what its actual consumers notice of it
 
     @property
     def name(self) -> str:
@@ -73,12 +76,19 @@ def items_of(change: ChangeRequest) -> list[ItemView]:
     threads = list(
         change.comments.filter(answers__isnull=True).select_related("by", "resolved_by").prefetch_related("replies__by")
     )
-    found = [ItemView(p, _rows(p), kind(p.kind).impact(p.key)) for p in proposals_of(change)]
+    found = [ItemView(p, _rows(p), kind(p.kind).impact(p.key), _effective(p)) for p in proposals_of(change)]
     rows = [row for item in found for row in item.rows]
     for number, row in enumerate(rows, start=1):
         row.number = number
         row.threads = [thread for thread in threads if _speaks_of(thread, row)]
     return found
+
+
+def _effective(proposal: Proposal) -> Effective | None:
+    contract = Contract.objects.filter(slug=proposal.key).select_related("entity").first()
+    if proposal.kind != "Contract" or proposal.verdict is None or contract is None:
+        return None
+    return consumers.effective(proposal.verdict, consumers.of(contract.entity))
 
 
 def loose_threads(change: ChangeRequest, items: Iterable[ItemView]) -> list[ChangeComment]:

@@ -10,6 +10,7 @@ from governance.changes import services
 from governance.models import ChangeComment, ChangeRequest, Delegation, ReviewGroup, ReviewPolicy
 from hub.common.registry import kind
 from tests.conftest import PASSWORD
+from tests.sync import builders as build
 
 pytestmark = pytest.mark.django_db
 OTHER = {"type": "string", "title": "Who buys"}
@@ -49,6 +50,15 @@ def test_the_list_begins_with_what_waits_for_me(change, ada, grace, finn, browse
 def test_the_list_is_a_file_too(change, grace, browse):
     [row] = json.loads(b"".join(browse(grace).get("/changes.json?view=all")))
     assert (row["number"], row["state"], row["objects"]) == (change.pk, "open", "Contract order")
+
+
+def test_the_review_page_says_whom_it_breaks_in_fact(watched, edited, ada, grace, browse):
+    target = build.stream(build.connection("erp"), "orders")
+    build.sync("erp-orders", "out", target, watched.entity, [{"target": "buyer", "source": "buyer"}])
+    change = services.open_change([edited(buyer={"type": "integer"})], by=ada)
+    page = text(browse(grace).get(change.get_absolute_url()))
+    assert "Breaks 1 of the 1 that use it: Sync erp-orders." in page
+    assert "Sync · reads · breaks" in page
 
 
 def test_the_review_page_shows_both_sides_and_who_has_to_agree(change, grace, browse):
