@@ -8,7 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from governance.models import Contract, Ruleset
+from django.db.models import Q
+
+from governance.models import Contract, Entity, Ruleset, ServiceLevel
 from governance.rulesets.rules import CHECKS, words
 from governance.schemas import Schema
 from hub.common.errors import ConfigError
@@ -76,8 +78,16 @@ def _list(value: Any) -> list[Any]:
 
 
 def of_contract(contract: Contract, schema: Schema, rulesets: Iterable[Ruleset] | None = None) -> list[Finding]:
+    """A service level of the hub counts as well as one that the schema states; of a domain it counts for each entity."""
     entity = contract.entity
+    if "x-sla" not in schema and _is_promised(entity):
+        schema = {**schema, "x-sla": [{"property": "latency"}]}
     return findings(schema, domain=entity.domain.slug, entity=entity.slug, rulesets=rulesets)
+
+
+def _is_promised(entity: Entity) -> bool:
+    whole = Q(entity=None, domain=entity.domain_id)
+    return ServiceLevel.objects.filter(Q(entity=entity) | whole).exists()
 
 
 def refuse_failing(contract: Contract, schema: Schema) -> None:

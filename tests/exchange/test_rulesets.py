@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from governance.models import AuditEntry, Contract, ContractVersion, Ruleset
+from governance.models import AuditEntry, Contract, ContractVersion, Ruleset, ServiceLevel
 from governance.rulesets import rules
-from governance.rulesets.judging import findings
+from governance.rulesets.judging import findings, of_contract
 from governance.rulesets.services import load_shipped, save_ruleset
 from governance.services import create_entity, load_canonical_model, save_field
 from hub.common.errors import ConfigError
@@ -189,3 +189,18 @@ class TestInTheHub:
         assert kind("Ruleset").diff(given) == []
         assert AuditEntry.objects.filter(act="ruleset.saved", name="strict", actor="Ada").exists()
         assert ("Contract", "skill") in kind("Ruleset").impact("strict")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_of_domain", [True, False])
+def test_a_service_level_of_the_hub_counts_as_one_that_the_contract_states(
+    domains: Any, ada: Any, is_of_domain: bool
+) -> None:
+    domain = domains["billing-gl"]
+    entity = create_entity(name="Order", slug="order", domain=domain, by=ada)
+    save_ruleset(ruleset(rules=[{"rule": "has_service_level", "severity": "warning"}]), by=ada)
+    said = [each.sentence for each in of_contract(entity.contract, schema())]
+    assert said == ["The contract states no service level."]
+    of = {"entity": None if is_of_domain else entity, "domain": domain}
+    ServiceLevel.objects.create(slug="orders", name="Orders", measure="latency", breach_seconds=14_400, **of)
+    assert of_contract(entity.contract, schema()) == []
