@@ -7,7 +7,7 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import drift, kinds
         from governance.audit import listening
-        from governance.changes import drifts, gate
+        from governance.changes import canary, drifts, gate
         from governance.rulesets import kinds as ruleset_kinds
         from governance.terms import kinds as term_kinds
 
@@ -18,3 +18,4 @@ class GovernanceConfig(AppConfig):
         drift.subscribe()
         gate.install()
         drifts.subscribe()
+        canary.subscribe()

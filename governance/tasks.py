@@ -4,7 +4,7 @@ from celery import shared_task
 
 from governance import breaches, deprecation
 from governance.audit import writing
-from governance.changes import applying, packets
+from governance.changes import applying, canary, packets
 
 
 @shared_task
@@ -35,3 +35,9 @@ def apply_due_changes() -> int:
 def make_packet(pk: int) -> None:
     """What stored payloads become under a change."""
     packets.make(pk)
+
+
+@shared_task
+def watch_canaries() -> int:
+    """Changes in their first hour: those through which more fails than before are taken back."""
+    return canary.watch()

@@ -188,6 +188,7 @@ CELERY_TASK_ROUTES = {
     "governance.tasks.notify_of_sunsets": {"queue": "monitor"},
     "governance.tasks.forget_old": {"queue": "monitor"},
     "governance.tasks.apply_due_changes": {"queue": "monitor"},
+    "governance.tasks.watch_canaries": {"queue": "monitor"},
     "governance.tasks.make_packet": {"queue": "monitor"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -221,6 +222,7 @@ CELERY_BEAT_SCHEDULE = {
     "measure_terms": {"task": "monitoring.tasks.measure_terms", "schedule": 3_600, "options": {"expires": 3_600}},
     "sunsets": {"task": "governance.tasks.notify_of_sunsets", "schedule": 3600, "options": {"expires": 3600}},
     "forget_breaches": {"task": "governance.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
+    "canaries": {"task": "governance.tasks.watch_canaries", "schedule": 60, "options": {"expires": 60}},
     "due_changes": {"task": "governance.tasks.apply_due_changes", "schedule": 30, "options": {"expires": 30}},
 }
 

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.changes import applying, discussion, packets, queries, reviewing, services
+from governance.changes import applying, canary, discussion, packets, queries, reviewing, services
 from governance.models import ChangeComment, ChangeItem, ChangePacket, ChangeRequest, Review, ReviewSeat
 from hub.accounts.models import User
 from hub.common.api import KeysetPagination
@@ -104,7 +104,9 @@ class ChangeDecisionSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChangeActSerializer(serializers.Serializer[dict[str, Any]]):
-    act = serializers.ChoiceField(choices=["submit", "withdraw", "apply", "rebase", "roll_back"])
+    act = serializers.ChoiceField(
+        choices=["submit", "withdraw", "apply", "rebase", "roll_back", "canary", "canary_stop"]
+    )
     reason = serializers.CharField(required=False, default="", max_length=500, allow_blank=True)
 
 
@@ -189,6 +191,8 @@ class ChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
             "withdraw": lambda: services.withdraw(change, by=by, reason=given["reason"]),
             "apply": lambda: applying.apply_change(change, by=by),
             "rebase": lambda: applying.rebase(change, by=by),
+            "canary": lambda: canary.arm(change, by=by).change,
+            "canary_stop": lambda: canary.stop(change, by=by),
             "roll_back": lambda: applying.roll_back(change, by=by, reason=given["reason"]),
         }
         return Response(ChangeDetailSerializer(acts[given["act"]]()).data)

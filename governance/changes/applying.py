@@ -53,7 +53,8 @@ def may_act(change: ChangeRequest, person: Any) -> bool:
     return is_writer(change, person) or all(person.has_hub_perm(DECIDE, domain) for domain in domains)
 
 
-def _refuse_outsider(change: ChangeRequest, by: Any) -> None:
+def refuse_outsider(change: ChangeRequest, by: Any) -> None:
+    """Raises ConfigError for whoever may not act on the change, see may_act."""
     if not may_act(change, by):
         raise ConfigError(
             "Only whoever wrote the change, or decides on changes of its domains, may do this.",
@@ -67,7 +68,7 @@ def apply_change(change: ChangeRequest, *, by: Any) -> ChangeRequest:
     """Apply an approved or scheduled change now, all or none. Raises ConfigError with what stands in its way."""
     change = lock(change)
     refuse_unless(change, State.APPROVED, State.SCHEDULED)
-    _refuse_outsider(change, by)
+    refuse_outsider(change, by)
     _apply(change, by=by)
     return change
 
@@ -77,7 +78,7 @@ def schedule(change: ChangeRequest, *, by: Any, at: datetime | None) -> ChangeRe
     """Set when the change shall take effect; None for as soon as it is approved."""
     change = lock(change)
     refuse_unless(change, *ChangeRequest.WAITING)
-    _refuse_outsider(change, by)
+    refuse_outsider(change, by)
     if at is not None and at <= business_now():
         raise ConfigError("That time is over.", where=str(change), fix="Give a time to come.", code="TIME")
     change.effective_at = at
@@ -113,12 +114,12 @@ def roll_back(change: ChangeRequest, *, by: Any, reason: str = "") -> ChangeRequ
     """Propose what stood there before as a change of its own, which goes the same way as any other."""
     change = lock(change)
     refuse_unless(change, State.APPLIED)
-    _refuse_outsider(change, by)
+    refuse_outsider(change, by)
     if waiting := change.reverted_by.filter(state__in=ChangeRequest.WAITING).first():
         raise ConfigError("It is being taken back already.", where=str(waiting), code="CHANGE_STATE")
     documents = [_before(item) for item in change.items.all()]
     if not seats_for([propose(document) for document in documents]):
-        return _take_back_now(change, documents, by=by, reason=reason)
+        return _bring_back(change, documents, by=by, reason=reason)
     return open_change(
         documents,
         by=by,
@@ -180,8 +181,22 @@ def _agreed(change: ChangeRequest, item: ChangeItem) -> Document:
     return proposed
 
 
-def _take_back_now(change: ChangeRequest, documents: Sequence[Document], *, by: Any, reason: str) -> ChangeRequest:
-    """Nobody has to agree any more: the policies that held the change are gone."""
+def take_back_now(change: ChangeRequest, *, by: Any, reason: str) -> ChangeRequest:
+    """Put back what stood there before, asking nobody. Raises ConfigError where it was changed again since."""
+    items = list(change.items.all())
+    for item in items:
+        if moved_on := differences(live(item.kind, item.key) or {}, _agreed(change, item)):
+            raise ConfigError(
+                f"{item.kind} {item.key} was changed again since: {in_words(moved_on[0])}.",
+                where=str(change),
+                fix="Take it back by hand.",
+                code="STALE_BASE",
+            )
+    return _bring_back(change, [_before(item) for item in items], by=by, reason=reason)
+
+
+def _bring_back(change: ChangeRequest, documents: Sequence[Document], *, by: Any, reason: str) -> ChangeRequest:
+    """Nobody has to agree: the policies that held the change are gone, or it failed while it was watched."""
     for document in documents:
         before = live(document["kind"], document["slug"])
         if document["kind"] == "Contract":

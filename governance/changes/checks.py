@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from governance.changes.applying import stale
 from governance.changes.page import ItemView
-from governance.models import ChangePacket, ChangeRequest, ReviewGroup
+from governance.models import ChangeCanary, ChangePacket, ChangeRequest, ReviewGroup
 
 MOVED_ON = "What is live has moved on"
 
@@ -22,7 +22,23 @@ class Check:
 
 
 def checks_of(change: ChangeRequest, items: Sequence[ItemView], packet: ChangePacket | None) -> list[Check]:
-    return [*_compatibility(items), *_base(change), *_threads(change), *_packet(packet), *_groups(change)]
+    told = [*_compatibility(items), *_base(change), *_threads(change), *_packet(packet), *_groups(change)]
+    return [*told, *_canary(ChangeCanary.objects.filter(change=change).first())]
+
+
+def _canary(canary: ChangeCanary | None) -> Iterator[Check]:
+    if canary is None or (canary.state == ChangeCanary.State.STOPPED and not canary.said):
+        return
+    tokens = {"armed": "muted", "watching": "run", "passed": "ok", "tripped": "fail", "stopped": "warn"}
+    if canary.state == ChangeCanary.State.ARMED:
+        said = f"Its first {canary.minutes} minutes will be watched."
+    elif canary.state == ChangeCanary.State.WATCHING:
+        read = sum(part["after"]["read"] for part in canary.result)
+        failed = sum(part["after"]["failed"] for part in canary.result)
+        said = f"Until {canary.ends_at:%H:%M} UTC; so far {failed:,} of {read:,} records failed."
+    else:
+        said = canary.said
+    yield Check(tokens[canary.state], f"Canary: {canary.get_state_display().lower()}", said)
 
 
 def _compatibility(items: Sequence[ItemView]) -> Iterator[Check]:

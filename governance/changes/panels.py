@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.http import HttpRequest
 
 from governance.changes import queries
-from governance.models import ChangeRequest
+from governance.models import ChangeCanary, ChangeRequest
 from governance.views import me
+from hub.accounts.models import User
 from hub.common.home import Need
+from hub.common.times import business_now
 
 
 def changes_waiting(request: HttpRequest) -> list[Need]:
-    return [_need(change) for change in queries.my_turn(me(request))]
+    user = me(request)
+    return [*_taken_back(user), *(_need(change) for change in queries.my_turn(user))]
+
+
+def _taken_back(user: User) -> list[Need]:
+    """Changes of this person that failed in their first hour, for a week."""
+    since = business_now() - timedelta(days=7)
+    rows = ChangeCanary.objects.filter(state=ChangeCanary.State.TRIPPED, change__author=user, began_at__gte=since)
+    return [
+        Need(
+            title=f"{row.change.title} was taken back by itself",
+            url=row.change.get_absolute_url(),
+            action="Look",
+            detail=row.said,
+            state="fail",
+        )
+        for row in rows.select_related("change").order_by("-began_at")
+    ]
 
 
 def _need(change: ChangeRequest) -> Need:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance.changes import (
     applying,
+    canary,
     checks,
     discussion,
     emergency,
@@ -25,7 +26,7 @@ from governance.changes import (
     reviewing,
     services,
 )
-from governance.models import ChangeRequest
+from governance.models import ChangeCanary, ChangeRequest
 from governance.views import me
 from hub.common.errors import ConfigError, HubError
 from hub.common.exports import Column, export_response
@@ -165,6 +166,8 @@ def change_act(request: HttpRequest, pk: int) -> HttpResponse:
         "rebase": lambda: applying.rebase(change, by=by),
         "roll_back": lambda: applying.roll_back(change, by=by, reason=reason),
         "packet": lambda: packets.ask(change, by=by),
+        "canary": lambda: canary.arm(change, by=by),
+        "canary_stop": lambda: canary.stop(change, by=by),
         "declare": lambda: emergency.declare(change, by=by, reason=reason),
         "confirm": lambda: emergency.confirm(
             change,
@@ -229,6 +232,7 @@ def _page(
         "edits": change.edits.select_related("by"),
         "checks": found,
         "packet": packet,
+        "canary": ChangeCanary.objects.filter(change=change).first(),
         "can_replay": packets.is_possible(change),
         "chairs": chairs,
         "why_not": reviewing.why_not(change, user) if change.state == State.OPEN and not chairs else "",

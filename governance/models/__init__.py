@@ -4,6 +4,7 @@ from governance.models.audit import AuditEntry, AuditHead, AuditPending, AuditSe
 from governance.models.billing_rule import BillingRule, BillingRuleVersion
 from governance.models.breach import ContractBreach
 from governance.models.calendar import BusinessCalendar
+from governance.models.canary import ChangeCanary
 from governance.models.change import ChangeComment, ChangeEdit, ChangeItem, ChangePacket, ChangeRequest
 from governance.models.consumer import ConsumerNotice, ContractUse, SunsetNotice
 from governance.models.contract import Contract, ContractVersion, Entity
@@ -25,6 +26,7 @@ __all__ = [
     "BillingRule",
     "BillingRuleVersion",
     "BusinessCalendar",
+    "ChangeCanary",
     "ChangeComment",
     "ChangeEdit",
     "ChangeItem",
