@@ -164,7 +164,7 @@ def _apply(change: ChangeRequest, *, by: Any) -> None:
         )
     with governed.passing(), governed.together():
         for item in items:
-            kind(item.kind).apply(_agreed(change, item), by=change.author)
+            kind(item.kind).apply(agreed(change, item), by=change.author)
             tell(Act("change.brought_in", item.kind, item.key, by=by, before=item.base, after=item.proposed))
     move(change, State.APPLIED, applied_at=timezone.now(), problem="")
     if change.reverts_id and (reverted := lock(ChangeRequest(pk=change.reverts_id))).state == State.APPLIED:
@@ -173,8 +173,8 @@ def _apply(change: ChangeRequest, *, by: Any) -> None:
     facts.publish("change_applied", change=change, objects=[(item.kind, item.key) for item in items])
 
 
-def _agreed(change: ChangeRequest, item: ChangeItem) -> Document:
-    """The document; people of two groups have agreed to a break, which a contract wants to be told."""
+def agreed(change: ChangeRequest, item: ChangeItem) -> Document:
+    """The document to apply; where people of two groups agree to a break, a contract is told why it is accepted."""
     proposed: Document = item.proposed
     if item.kind == "Contract" and change.is_breaking and not proposed.get("accepted_break"):
         return {**proposed, "accepted_break": f"Agreed to in change #{change.pk}."}
@@ -185,7 +185,7 @@ def take_back_now(change: ChangeRequest, *, by: Any, reason: str) -> ChangeReque
     """Put back what stood there before, asking nobody. Raises ConfigError where it was changed again since."""
     items = list(change.items.all())
     for item in items:
-        if moved_on := differences(live(item.kind, item.key) or {}, _agreed(change, item)):
+        if moved_on := differences(live(item.kind, item.key) or {}, agreed(change, item)):
             raise ConfigError(
                 f"{item.kind} {item.key} was changed again since: {in_words(moved_on[0])}.",
                 where=str(change),

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from governance.changes.applying import agreed
 from governance.contracts import ContractCheck, unknown_fields
 from governance.models import ChangeRequest, Contract, ContractVersion
 from hub.common import governed
@@ -148,7 +149,7 @@ def _ways_after(change: ChangeRequest) -> dict[int, Way]:
     with transaction.atomic(), governed.passing():
         order = list(kinds())
         for item in sorted(change.items.all(), key=lambda item: order.index(item.kind)):
-            kind(item.kind).apply(item.proposed, by=change.author)
+            kind(item.kind).apply(agreed(change, item), by=change.author)
         found = _ways()
         transaction.set_rollback(True)
     return found

@@ -17,7 +17,7 @@ import pytest
 
 from hub.cli.paths import ROOT
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 class Hub:

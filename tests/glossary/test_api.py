@@ -84,9 +84,8 @@ def test_a_term_is_measured_and_its_drift_is_told(api: APIClient) -> None:
 
 
 def test_what_goes_to_reviewers_is_not_written(api: APIClient, monkeypatch: Any) -> None:
-    monkeypatch.setattr(
-        governed, "_gates", [lambda documents, by, reason: Put(False, "Sent to review.", "/changes/1/")]
-    )
+    monkeypatch.setattr(governed, "_gates", [])
+    governed.install(lambda documents, by, reason: Put(False, "Sent to review.", "/changes/1/"))
     held = api.post("/api/v1/terms/", TERM, format="json")
     assert (held.status_code, held.json()) == (202, {"detail": "Sent to review.", "url": "/changes/1/"})
     assert not Term.objects.exists()

@@ -92,7 +92,7 @@ def test_a_new_record_takes_what_its_system_may_set(firm: Firm) -> None:
 
 def test_a_new_record_that_needs_more_waits_for_its_owner(firm: Firm) -> None:
     schema = {**build.PROJECT, "required": ["code", "name"]}
-    activate_schema(contract=firm.entity.contract, schema=schema, by=None)
+    activate_schema(contract=firm.entity.contract, schema=schema, by=None, accepted_break="Test.")
     rules(firm)
     firm.read("erp", row(name="Beta", budget="5.00"))
     held = HeldRecord.objects.get()
@@ -108,7 +108,7 @@ def test_a_new_record_that_needs_more_waits_for_its_owner(firm: Firm) -> None:
 def test_a_child_waits_with_its_parent(firm: Firm) -> None:
     properties = {**build.PROJECT["properties"], "parent": {"type": "string", "x-ref": "project"}}
     schema = {**build.PROJECT, "required": ["code", "name"], "properties": properties}
-    activate_schema(contract=firm.entity.contract, schema=schema, by=None)
+    activate_schema(contract=firm.entity.contract, schema=schema, by=None, accepted_break="Test.")
     rules = [*build.RULES, {"target": "parent", "source": "parent", "kind": "reference", "entity": "project"}]
     activate_rules(mapping=firm.erp.mapping, rules=rules, by=None)
     owner = build.document("crm-names", "crm", fields=["name"], phase_field="status", phases=["won"])

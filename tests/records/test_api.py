@@ -63,7 +63,7 @@ def test_a_record_is_read_by_its_key(olga: Any, resources: Any) -> None:
     found = call(olga).get("/api/v1/records/resource/000042/").json()
     assert (found["id"], found["version"], found["entity"]) == (resources[0].pk, 1, "resource")
     assert found["supplied_by"]["given_name"] == "hris"
-    assert found["known_as"] == [{"system": "hris", "stream": "hris-employees", "external_id": "4242"}]
+    assert found["known_as"] == [{"system": "hris", "stream": "hris-employees", "external_id": "4242", "url": ""}]
 
 
 def test_an_amount_is_an_exact_decimal_string(olga: Any, entities: dict[str, Entity]) -> None:

@@ -107,9 +107,8 @@ def test_another_domain_is_closed(world, make_person, ada, call):
 
 
 def test_what_reviewers_have_to_see_is_not_written(world, ada, call, monkeypatch):
-    monkeypatch.setattr(
-        governed, "_gates", [lambda documents, by, reason: Put(False, "Waits for review.", "/changes/1/")]
-    )
+    monkeypatch.setattr(governed, "_gates", [])
+    governed.install(lambda documents, by, reason: Put(False, "Waits for review.", "/changes/1/"))
     answer = call(ada).post("/api/v1/service-levels/", document(world), format="json")
     assert (answer.status_code, answer.json()) == (202, {"said": "Waits for review.", "url": "/changes/1/"})
     assert not ServiceLevel.objects.exists()

@@ -154,7 +154,7 @@ def test_a_worker_that_stopped_without_falling_leaves_no_count(firm, monkeypatch
     firm.erp.fail_with = [ConfigError("The stream has gone.")]
     engine.execute(run.pk)
     assert Suspect.objects.get().crashes == 3  # counted before it was touched
-    sweeper.start_due_deliveries()
+    services.start_run(sync=firm.outbound)
     work(firm.outbound)
     assert Delivery.objects.get().state == DeliveryState.DELIVERED
     assert not Suspect.objects.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -521,5 +522,6 @@ class TestThePlanTellsTheTruth:
                 state=DeliveryState.PENDING if state == "retrying" else DeliveryState[state.upper()],
                 error_code=code,
                 attempts=attempts,
+                failing_since=Now() if state == "retrying" else None,
                 next_at=NEVER if state == "unsure" else delivery.next_at,
             )

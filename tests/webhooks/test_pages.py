@@ -10,6 +10,7 @@ import pytest
 import yaml
 from rest_framework.test import APIClient
 
+from governance.services import activate_schema
 from hub.accounts.services import create_token
 from hub.common import registry
 from hub.config import documents
@@ -174,11 +175,10 @@ def test_a_message_is_shown_masked_and_without_proofs(world: World, browse: Any,
 
 
 def test_a_classified_field_is_masked_where_the_message_holds_it(world: World, browse: Any, ada: Any) -> None:
-    from governance.models import ContractVersion
-
-    version = ContractVersion.objects.get(contract__entity=world.firm.inbound.entity, status="active")
-    version.schema["properties"]["name"]["x-classification"] = "restricted"
-    ContractVersion.objects.filter(pk=version.pk).update(schema=version.schema)
+    contract = world.firm.inbound.entity.contract
+    schema = contract.versions.get(status="active").schema
+    schema["properties"]["name"]["x-classification"] = "restricted"
+    activate_schema(contract=contract, schema=schema, by=ada, accepted_break="Test.")
     message = filled(world)
     assert "Version 1" not in browse(ada).get(f"/webhooks/psa/messages/{message.pk}/").content.decode()
 
