@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
+from governance import saving
 from governance.match_rules.queries import contract_fields
 from governance.matching import rules
 from governance.models import Entity, MatchRule
-from hub.common import governed
-from hub.common.acts import Act, tell
 from hub.common.governed import Put
-from hub.common.registry import Document, kind
+from hub.common.registry import Document
 
 KIND = "MatchRule"
 
@@ -44,24 +41,8 @@ def document_of(
     }
 
 
-@transaction.atomic
 def put(document: Document, *, by: Any, reason: str = "") -> Put:
     """Keep one rule, or hand it to its reviewers. Raises ConfigError with the first thing that is wrong."""
-    before = kind(KIND).dump(document["slug"])
-    done = governed.put([document], by=by, reason=reason)
-    if done.is_applied:
-        after = kind(KIND).dump(document["slug"])
-        domain = MatchRule.objects.select_related("entity__domain").get(slug=document["slug"]).entity.domain
-        tell(
-            Act(
-                "match_rule.saved",
-                KIND,
-                document["slug"],
-                by=by,
-                reason=reason,
-                before=before,
-                after=after,
-                domain=domain,
-            )
-        )
-    return done
+    entity = Entity.objects.filter(slug=document.get("entity", "")).select_related("domain").first()
+    domain = entity.domain if entity else None
+    return saving.save(document, act="match_rule.saved", by=by, reason=reason, domain=domain)

@@ -8,23 +8,17 @@ from typing import Any
 import yaml
 from django.db import transaction
 
+from governance import saving
 from governance.models import Ruleset
 from hub.common import governed
-from hub.common.acts import Act, tell
 from hub.common.registry import Document, kind
 
 FOLDER = Path(__file__).resolve().parent / "shipped"
 
 
-@transaction.atomic
 def save_ruleset(document: Document, *, by: Any) -> governed.Put:
     """Make a ruleset or change one. Raises ConfigError for what its kind refuses."""
-    slug = str(document.get("slug") or "")
-    before = kind("Ruleset").dump(slug)
-    put = governed.put([document], by=by)
-    if put.is_applied:
-        tell(Act("ruleset.saved", "Ruleset", slug, by=by, before=before, after=kind("Ruleset").dump(slug)))
-    return put
+    return saving.save({"slug": "", **document}, act="ruleset.saved", by=by)
 
 
 @transaction.atomic
