@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from connectors.jobs import JobBook
 from connectors.limiter import Limiter
+from connectors.rest.issued import Tokens
 from hub.common.errors import ConfigError
 from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, WriteItem, WriteOutcome
 
@@ -15,6 +17,13 @@ DEFAULT_SETTLE_SECONDS = 120.0
 # Classes of write safety at which the same write may simply be sent again.
 HARMLESS = frozenset({"A", "B"})
 REMOVALS = frozenset({"deactivate", "delete"})
+
+
+class Quota(NamedTuple):
+    """Requests that a system says are left, and the most that it allows; None where it does not say."""
+
+    left: int
+    limit: int | None
 
 
 class Connector(ABC):
@@ -33,6 +42,10 @@ class Connector(ABC):
     on_secret_changed: Callable[[str, str], None] | None = None
     # Handed over by whoever opens a stored connection: it holds the requests of all workers within the system's limits.
     limiter: Limiter | None = None
+    # Handed over likewise: where all workers share the token of a sign-in.
+    tokens: Tokens | None = None
+    # Handed over in the same way: the writes that the system has accepted and carries out later.
+    jobs: JobBook | None = None
     # True when every request passes the limiter; else whoever calls the connector reports how the call went.
     reports_requests: ClassVar[bool] = False
     # True when `ask` answers.
@@ -49,6 +62,10 @@ class Connector(ABC):
     @abstractmethod
     def check(self) -> Iterator[CheckStep]:
         """Test the account step by step; stop after the first step that fails. Never raises, ends within 5 s."""
+
+    def refusal(self) -> str:
+        """Why the system does not accept the sign-in, empty when it does or cannot be asked. Never raises a HubError."""
+        return ""
 
     @abstractmethod
     def discover(self) -> Sequence[StreamInfo]:
@@ -73,6 +90,10 @@ class Connector(ABC):
         """How long the target may still be at work on a write whose answer was lost, before it is asked (class C)."""
         return DEFAULT_SETTLE_SECONDS
 
+    def batch_for(self, stream: StreamSpec) -> int:
+        """How many items of a stream are best handed to one call of write()."""
+        return self.batch_size
+
     def write(self, stream: StreamSpec, items: Sequence[WriteItem]) -> Sequence[WriteOutcome]:
         """Write items; one outcome for each, in the same order. A missing answer is 'unsure', never success."""
         raise NotImplementedError
@@ -88,6 +109,14 @@ class Connector(ABC):
     def ask(self, query: str, *, parameters: Mapping[str, Any], seconds: int) -> Decimal:
         """One number by a read-only query in the system's own language. ConfigError where there is none."""
         raise ConfigError(f"{self.label} takes no queries.", fix="Read one of its streams instead.")
+
+    def quota(self) -> Quota | None:
+        """What the answers so far told of a quota; None where the system tells nothing."""
+        return None
+
+    def server(self) -> str:
+        """The address whose certificate shows who the system is; empty where there is none."""
+        return ""
 
     def close(self) -> None:  # noqa: B027 - most connectors hold nothing open
         """Give back sockets. Safe to call twice."""

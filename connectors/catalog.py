@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from connectors.declaration_rules import Problem, find_problems, is_secret
-from connectors.yaml_lines import read_yaml
+from connectors.inheritance import with_base
+from connectors.yaml_lines import read_shipped_yaml, read_yaml
 from hub.common.errors import ConfigError, HubError
 
 __all__ = ["Catalogue", "Declaration", "Problem", "load_file", "load_folder", "parse", "validate", "validate_text"]
@@ -65,25 +67,30 @@ class Catalogue:
 
 def validate(data: Any, lines: Mapping[tuple[str | int, ...], int] | None = None) -> list[Problem]:
     """What is wrong with a declaration; `lines` gives the line of each path. YAML text is parsed first."""
-    return validate_text(data) if isinstance(data, str) else find_problems(data, lines or {})
+    return validate_text(data) if isinstance(data, str) else _problems(data, lines or {}, (SHIPPED,))[1]
 
 
-def validate_text(text: str, *, where: str = "") -> list[Problem]:
-    """What is wrong with the text of a declaration, unreadable YAML included."""
+def validate_text(text: str, *, where: str = "", beside: Path | None = None) -> list[Problem]:
+    """What is wrong with the text of a declaration, unreadable YAML included; `beside` is the folder of its file."""
     try:
         data, lines = read_yaml(text, where=where)
     except HubError as error:
         line = error.where.rpartition(":")[2]
         return [Problem("", int(line) if line.isdigit() else 0, f"{error.what} {error.fix}".strip())]
-    return find_problems(data, lines)
+    return _problems(data, lines, _folders(beside))[1]
 
 
-def parse(data: Any, *, source: str = "inline") -> Declaration:
+def _folders(beside: Path | None) -> tuple[Path, ...]:
+    """Where the declarations are that another one may extend: the shipped ones first."""
+    return (SHIPPED, beside) if beside else (SHIPPED,)
+
+
+def parse(data: Any, *, source: str = "inline", beside: Path | None = None) -> Declaration:
     """A declaration from data or YAML text; raises ConfigError that lists every problem."""
     lines: Mapping[tuple[str | int, ...], int] = {}
     if isinstance(data, str):
         data, lines = read_yaml(data, where=source)
-    problems = find_problems(data, lines)
+    data, problems = _problems(data, lines, _folders(beside))
     if problems:
         listed = " ".join(f"{f'line {p.line}, ' if p.line else ''}{p}" for p in problems[:10])
         more = f" And {len(problems) - 10} more." if len(problems) > 10 else ""
@@ -93,7 +100,7 @@ def parse(data: Any, *, source: str = "inline") -> Declaration:
 
 def load_file(path: Path | str) -> Declaration:
     """The declaration in a file; raises ConfigError."""
-    return parse(_read_text(Path(path)), source=str(path))
+    return parse(_read_text(Path(path)), source=str(path), beside=Path(path).parent)
 
 
 def load_folder(*folders: Path) -> Catalogue:
@@ -101,22 +108,41 @@ def load_folder(*folders: Path) -> Catalogue:
     declarations: dict[str, Declaration] = {}
     problems: dict[str, list[Problem]] = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
-        found = _load_into(path, declarations)
+        found = _load_into(path, declarations, folders)
         if found:
             problems[str(path)] = found
     return Catalogue(MappingProxyType(declarations), MappingProxyType(problems))
 
 
-def _load_into(path: Path, declarations: dict[str, Declaration]) -> list[Problem]:
+def _problems(
+    data: Any, lines: Mapping[tuple[str | int, ...], int], folders: Sequence[Path]
+) -> tuple[Any, list[Problem]]:
+    """The declaration with what it extends filled in, and what is wrong with it."""
     try:
-        data, lines = read_yaml(_read_text(path), where=str(path))
+        data = with_base(data, lambda name: _written(name, folders), lambda: _names(folders))
+    except HubError as error:
+        return data, [Problem("extends", lines.get(("extends",), 0), f"{error.what} {error.fix}".strip())]
+    return data, find_problems(data, lines)
+
+
+def _written(name: str, folders: Sequence[Path]) -> Mapping[str, Any] | None:
+    """The declaration of a file NAME.yaml as it was written; None when no folder has one."""
+    path = next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
+    data = _data(path, _stamp(path))[0] if path else None
+    return data if isinstance(data, Mapping) else None
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    return sorted(path.stem for folder in folders for path in folder.glob("*.yaml"))
+
+
+def _load_into(path: Path, declarations: dict[str, Declaration], folders: Sequence[Path]) -> list[Problem]:
+    try:
+        declaration, problems, line = _checked(path, _stamp(path), tuple(folders), _stamps(path, folders))
     except HubError as error:
         return [Problem("", 0, str(error))]
-    problems = find_problems(data, lines)
-    if problems:
-        return problems
-    declaration = _build(data, str(path))
-    line = lines.get(("name",), 0)
+    if declaration is None:
+        return list(problems)
     if declaration.name != path.stem:
         return [Problem("name", line, f"The file is called {path.name}, so the name must be {path.stem!r}.")]
     if declaration.name in declarations:
@@ -124,6 +150,42 @@ def _load_into(path: Path, declarations: dict[str, Declaration]) -> list[Problem
         return [Problem("name", line, f"The name {declaration.name!r} is taken by {taken}. Choose another one.")]
     declarations[declaration.name] = declaration
     return []
+
+
+# Files are read once for as long as they are as they were: the catalogue has some ten thousand lines.
+Stamp = tuple[int, int]
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise ConfigError(f"The declaration cannot be read: {error.strerror}.", where=str(path)) from error
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _stamps(path: Path, folders: Sequence[Path]) -> tuple[Stamp, ...]:
+    """What else decides over a file: every other one, where it extends another; nothing for the most of them."""
+    data = _data(path, _stamp(path))[0]
+    if not isinstance(data, Mapping) or "extends" not in data:
+        return ()
+    return tuple(_stamp(each) for folder in (SHIPPED, *folders) for each in sorted(folder.glob("*.yaml")))
+
+
+@lru_cache(maxsize=1024)
+def _data(path: Path, stamp: Stamp) -> tuple[Any, Mapping[tuple[str | int, ...], int]]:
+    read = read_shipped_yaml if path.parent == SHIPPED else read_yaml
+    return read(_read_text(path), where=str(path))
+
+
+@lru_cache(maxsize=1024)
+def _checked(
+    path: Path, stamp: Stamp, folders: tuple[Path, ...], others: tuple[Stamp, ...]
+) -> tuple[Declaration | None, tuple[Problem, ...], int]:
+    """The declaration of a file, or what is wrong with it, and the line of its name."""
+    data, lines = _data(path, stamp)
+    data, problems = _problems(data, lines, (SHIPPED, *folders))
+    return None if problems else _build(data, str(path)), tuple(problems), lines.get(("name",), 0)
 
 
 def _read_text(path: Path) -> str:

@@ -23,7 +23,9 @@ def run_steps(steps: Iterable[tuple[StepName, Step]], redact: Redactor) -> Itera
     for name, step in steps:
         started = time.monotonic()
         result = _run(name, step, deadline, redact)
-        yield CheckStep(name, result.ok, result.detail, result.cause, result.fix, round(time.monotonic() - started, 3))
+        yield CheckStep(
+            name, result.ok, result.detail, result.cause, result.fix, round(time.monotonic() - started, 3), result.code
+        )
         if not result.ok:
             return
 
@@ -35,7 +37,8 @@ def _run(name: StepName, step: Step, deadline: float, redact: Redactor) -> Check
     try:
         return CheckStep(name, True, redact(step(left)))
     except HubError as error:
-        return CheckStep(name, False, redact(error.what), redact(remote_words(error) or error.where), error.fix)
+        words = redact(remote_words(error) or error.where)
+        return CheckStep(name, False, redact(error.what), words, error.fix, code=error.code)
     except Exception as error:
         # a test that breaks the page it is shown on helps nobody
         return CheckStep(name, False, "The test itself failed.", redact(f"{type(error).__name__}: {error}"))

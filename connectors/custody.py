@@ -18,7 +18,10 @@ from hub.common.encryption import cipher
 
 SEAL_SECONDS = 3_600
 # The sections of a declaration that decide to whom, and as whom, a connection speaks.
-_DESTINATION = ("base_url", "auth", "headers", "query", "values", "trusted_hosts", "database", "storage")
+_DESTINATION = (
+    *("base_url", "base_url_from", "auth", "headers", "query", "values"),
+    *("trusted_hosts", "database", "storage"),
+)
 
 # What was typed into a secret's field -> the value to use: the same, or what the system has replaced it with.
 Sealed = dict[str, tuple[str, str]]
@@ -32,7 +35,7 @@ def destination(*, catalogue: str, protocol: str, config: Mapping[str, Any]) -> 
         declaration = known.own_declaration() if known and issubclass(known, DeclaredConnector) else None
     if declaration is None:
         return orjson.dumps([protocol, config], option=orjson.OPT_SORT_KEYS)
-    sections = {name: declaration.body[name] for name in _DESTINATION if name in declaration.body}
+    sections = {name: declaration.body[name] for name in (*_DESTINATION, "odata") if name in declaration.body}
     text = orjson.dumps([declaration.protocol, sections], option=orjson.OPT_SORT_KEYS)
     given = {
         name: config.get(name) or field["default"]

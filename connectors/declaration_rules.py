@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from connectors.canonical import canonical_problems
 from connectors.declaration_schema import Path, misplaced_options, schema, schema_problems, suggest
 from connectors.paths import split_path
 from connectors.template import compile_template, texts
@@ -17,15 +19,32 @@ _AUTH_NEEDS = {
     "bearer": ("token",),
     "header": ("headers",),
     "query": ("query",),
+    "oauth1": ("consumer_key", "consumer_secret", "token", "token_secret"),
     "oauth2": ("token_url",),
+    "jwt": ("assertion",),
     "session": ("login",),
 }
-_SECTION_OF_PROTOCOL = {"rest": "base_url", "jsonrpc": "base_url", "sql": "database", "files": "storage"}
-_SOURCE_OF_PROTOCOL = {"rest": ("path",), "jsonrpc": ("call",), "sql": (), "files": ("pattern", "file_name")}
+_SECTION_OF_PROTOCOL = {
+    "rest": "base_url",
+    "jsonrpc": "base_url",
+    "sql": "database",
+    "files": "storage",
+    "odata": "base_url",
+    "soap": "base_url",
+}
+_SOURCE_OF_PROTOCOL = {
+    "rest": ("path",),
+    "jsonrpc": ("call",),
+    "sql": (),
+    "files": ("pattern", "file_name"),
+    "odata": ("entity_set", "path"),
+    "soap": ("operation",),
+}
+_SECRET = re.compile(r"\$\{secret\.[a-z][a-z0-9_]*\}")
 
 _ALWAYS = frozenset({"config", "secret", "values"})
-_READ = _ALWAYS | {"cursor", "page", "offset", "next", "last", "limit", "parent"}
-_WRITE = _ALWAYS | {"key", "ref", "body", "items", "index", "idempotency_key", "etag"}
+_READ = _ALWAYS | {"cursor", "page", "offset", "next", "last", "limit", "parent", "kept"}
+_WRITE = _ALWAYS | {"key", "keys", "ref", "body", "items", "index", "idempotency_key", "etag", "job", "found"}
 _FIND = _ALWAYS | {"key", "keys"}
 _FILES = _ALWAYS | {"now", "batch"}
 _ANY = _READ | _WRITE | _FIND | _FILES | {"token"}
@@ -60,6 +79,7 @@ def _rule_problems(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from misplaced_options(data, schema(), (), data["protocol"])
     yield from _sections(data)
     yield from _auth(data.get("auth"))
+    yield from _usage(data.get("limits", {}).get("usage"))
     yield from _streams(data)
     yield from _paths(data, ())
     yield from _names(data)
@@ -73,30 +93,60 @@ def _sections(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     stream = data.get("check", {}).get("stream")
     if stream and stream not in data["streams"]:
         yield ("check", "stream"), f"There is no stream {stream!r}.{suggest(stream, list(data['streams']))}"
-    if "who" in data.get("check", {}) and not ({"path", "call"} & set(data["check"])):
-        yield ("check",), "`who` needs a request to look into: give `path` (rest) or `call` (jsonrpc)."
+    if "who" in data.get("check", {}) and not ({"path", "call", "operation"} & set(data["check"])):
+        yield (
+            ("check",),
+            "`who` needs a request to look into: give `path` (rest), `call` (jsonrpc) or `operation` (soap).",
+        )
 
 
-def _auth(auth: dict[str, Any] | None) -> Iterator[tuple[Path, str]]:
+def _auth(auth: dict[str, Any] | None, path: Path = ("auth",)) -> Iterator[tuple[Path, str]]:
     if auth is None:
         return
+    for name, way in auth.get("ways", {}).items() if auth["type"] == "choice" else ():
+        if way["type"] == "choice":
+            yield (*path, "ways", name), "A way of a choice is no choice itself."
+        else:
+            yield from _auth(way, (*path, "ways", name))
     for needed in _AUTH_NEEDS.get(auth["type"], ()):
         if needed not in auth:
-            yield ("auth",), f"`{needed}` is missing: sign-in of the kind {auth['type']} needs it."
+            yield path, f"`{needed}` is missing: sign-in of the kind {auth['type']} needs it."
     if auth["type"] == "session" and not {"token_path", "token_header", "token_cookie"} & set(auth):
-        yield ("auth",), "Say where the login answer holds the token: `token_path`, `token_header` or `token_cookie`."
+        yield path, "Say where the login answer holds the token: `token_path`, `token_header` or `token_cookie`."
     if auth["type"] == "oauth2":
-        yield from _oauth(auth)
+        yield from _oauth(auth, path)
 
 
-def _oauth(auth: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def _oauth(auth: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
     grant = auth.get("grant", "client_credentials")
-    needs = {"refresh_token": ("refresh_token",), "password": ("username", "password"), "jwt_bearer": ("assertion",)}
+    needs = {
+        "authorization_code": ("authorize_url", "client_id", "refresh_token"),
+        "refresh_token": ("refresh_token",),
+        "password": ("username", "password"),
+        "jwt_bearer": ("assertion",),
+    }
     for needed in needs.get(grant, ()):
         if needed not in auth:
-            yield ("auth",), f"`{needed}` is missing: the grant {grant} needs it."
+            yield path, f"`{needed}` is missing: the grant {grant} needs it."
     if "client_secret" in auth and "client_id" not in auth:
-        yield ("auth",), "`client_secret` needs a `client_id`."
+        yield path, "`client_secret` needs a `client_id`."
+    if grant == "authorization_code" and not _SECRET.fullmatch(auth.get("refresh_token", "")):
+        text = "The sign-in must know where to keep the token: write one secret, such as `${secret.refresh_token}`."
+        yield (*path, "refresh_token"), text
+
+
+def _usage(usage: dict[str, Any] | None) -> Iterator[tuple[Path, str]]:
+    """The pattern of `limits.usage` names what it finds."""
+    if not usage or "pattern" not in usage:
+        return
+    try:
+        groups = set(re.compile(usage["pattern"]).groupindex)
+    except re.error as error:
+        yield ("limits", "usage", "pattern"), f"The pattern cannot be read: {error}."
+        return
+    if "remaining" not in groups and not {"used", "limit"} <= groups:
+        text = "The pattern needs the groups `used` and `limit`, or `remaining`: (?P<remaining>\\d+)."
+        yield ("limits", "usage", "pattern"), text
 
 
 def _streams(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -109,6 +159,7 @@ def _streams(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield from _paging((*path, "paging"), stream.get("paging"))
         yield from _operations(path, stream, data["protocol"])
         yield from _parents(path, name, data["streams"])
+        yield from canonical_problems((*path, "canonical"), stream.get("canonical"))
         yield from _csv((*path, "csv"), stream.get("csv", data.get("defaults", {}).get("csv", {})))
 
 
@@ -132,13 +183,13 @@ def _paging(path: Path, paging: dict[str, Any] | None) -> Iterator[tuple[Path, s
 
 
 def _operations(path: Path, stream: dict[str, Any], protocol: str) -> Iterator[tuple[Path, str]]:
-    target = {"rest": "path", "jsonrpc": "call"}.get(protocol)
+    target = {"rest": "path", "jsonrpc": "call", "soap": "operation"}.get(protocol)
     for name, operation in stream.get("write", {}).items():
         here = (*path, "write", name)
         batch = operation.get("batch", {})
         if target and target not in operation and target not in batch:
             yield here, f"`{target}` is missing."
-        if operation.get("safety") == "A" and protocol == "rest" and not _sends_idempotency_key(operation):
+        if operation.get("safety") == "A" and protocol in ("rest", "odata") and not _sends_idempotency_key(operation):
             yield here, "Write safety A needs `idempotency_header` (or `${idempotency_key}` in a header)."
         if operation.get("safety") == "A" and batch and not _has_idempotency_key(batch.get("item")):
             yield (
@@ -146,10 +197,27 @@ def _operations(path: Path, stream: dict[str, Any], protocol: str) -> Iterator[t
                 "A batch of write safety A needs `${idempotency_key}` in its `item`: a record that is sent again"
                 " rarely travels with the same others.",
             )
+        yield from _job((*here, "job"), operation)
         if batch.get("match") in ("key", "index") and "key" not in batch:
             yield (*here, "batch"), "`match` by key or index needs `key`: where a result names its item."
-    if stream.get("find") is not None and target and target not in stream["find"]:
+    find = stream.get("find")
+    if find is not None and target and target not in find and not find.get("scan"):
         yield (*path, "find"), f"`{target}` is missing."
+
+
+def _job(path: Path, operation: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    job = operation.get("job")
+    if job is None:
+        return
+    if not {"handle", "handle_header"} & set(job):
+        yield path, "Say where the answer names the job: `handle` or `handle_header`."
+    if "batch" in operation:
+        yield path, "An operation has either `job` or `batch`: the records of one job are `${items}`."
+    if job.get("max", 1) > 1 and operation.get("safety") == "A":
+        yield (
+            path,
+            "A job of write safety A holds one record: one that is sent again rarely travels with the same others.",
+        )
 
 
 def _csv(path: Path, section: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -182,7 +250,8 @@ _PATH_OPTIONS = frozenset(
     {
         *("token_path", "expires_path", "base_url_path", "who", "code", "message", "field", "records", "records_order"),
         *("pages_path", "next_page_path", "total_path", "has_more_path", "next_path", "key", "cursor", "item"),
-        *("results", "status", "ref", "delta_link"),
+        *("results", "status", "ref", "delta_link", "field_names", "deleted", "total_path"),
+        *("handle", "state", "at", "answer_cursor"),
     }
 )
 
@@ -219,7 +288,10 @@ def allowed_roots(path: Path) -> frozenset[str]:
     if path[0] in ("values",):
         return _ANY
     if path[0] == "auth":
-        return _ALWAYS | {"token"} if path[1] in ("headers", "query") else _ALWAYS
+        own = path[3:] if path[1] == "ways" else path[1:]
+        return _ALWAYS | {"token"} if own and own[0] in ("headers", "query") else _ALWAYS
+    if path[0] == "soap":
+        return _ALWAYS | {"service"}
     if path[0] not in ("streams", "defaults"):
         return _ALWAYS
     inner = path[2:] if path[0] == "streams" else path[1:]

@@ -13,6 +13,8 @@ import orjson
 
 SCHEMA_FILE = FilePath(__file__).parent / "catalog" / "schema.json"
 Path = tuple[str | int, ...]
+# A protocol that is built on another one takes the options of both.
+_FAMILIES = {"odata": {"odata", "rest"}}
 
 
 @cache
@@ -98,7 +100,7 @@ def misplaced_options(data: Any, node: dict[str, Any], path: Path, kind: str) ->
     for key, value in data.items() if isinstance(data, dict) else ():
         option = node.get("properties", {}).get(key)
         inner = data["type"] if name in ("auth", "paging") else kind
-        if option and inner not in option.get("x-for", [inner]):
+        if option and not _FAMILIES.get(inner, {inner}) & set(option.get("x-for", [inner])):
             belongs = " and ".join(option["x-for"])
             yield (*path, key), f"`{key}` belongs to {belongs}, but this is {inner}."
         below = option or node.get("additionalProperties")

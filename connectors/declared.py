@@ -13,7 +13,7 @@ from connectors.base import Connector
 from connectors.catalog import Declaration
 from connectors.declaration_rules import is_time_zone
 from connectors.declaration_schema import suggest
-from connectors.template import Scope, render, render_text
+from connectors.template import Scope, render, render_text, to_text
 from hub.common.errors import ConfigError
 from hub.common.records import FieldInfo, StreamSpec
 
@@ -123,6 +123,8 @@ def _field_info(name: str, declared: str | Mapping[str, Any]) -> FieldInfo:
         declared.get("title", ""),
         bool(declared.get("required")),
         str(declared.get("example", "")),
+        declared.get("max_length", 0),
+        tuple(map(to_text, declared.get("enum", ()))),
     )
 
 

@@ -181,6 +181,8 @@ class Classifier:
         self._code = section.get("code") or _USUAL_CODES
         self._message = section.get("message") or _USUAL_MESSAGES
         self._field = section.get("field") or ()
+        self._field_names: str = section.get("field_names", "")
+        self._message_headers: Sequence[str] = section.get("message_headers", ())
 
     def classify(
         self, *, status: int, data: Any, text: str, headers: Mapping[str, str], where: str, good: Sequence[int] = ()
@@ -211,8 +213,9 @@ class Classifier:
         `usual` is the class when no rule fits, in place of what the status says.
         """
         found = _text(first(data, code or self._code) or "")[:MAX_WORDS]
-        words = self._words(data, text, message)
-        place = _text(first(data, field or self._field) or "")
+        told = (headers.get(name.lower()) for name in self._message_headers) if headers else ()
+        words = next((each[:MAX_WORDS] for each in told if each), "") or self._words(data, text, message)
+        place = _text(first(data, field or self._field) or "") or self._named_field(data)
         retry_after = asked_seconds(headers or {})
         rule = next((rule for rule in self._rules if _rule_fits(rule, status, found, words)), None)
         kind: Kind = rule["as"] if rule else usual or _kind_of(status, retry_after)
@@ -223,6 +226,11 @@ class Classifier:
         if retry_after is None and kind == "quota":
             retry_after = _QUOTA_SECONDS
         return Failure(kind, words, status, found, place, retry_after, rule.get("fix", "") if rule else "", where)
+
+    def _named_field(self, data: Any) -> str:
+        """The first name of an object that holds complaints by field."""
+        found = get(data, self._field_names) if self._field_names else None
+        return str(next(iter(found), "")) if isinstance(found, dict) else ""
 
     def _words(self, data: Any, text: str, message: Any) -> str:
         if data is None:

@@ -62,6 +62,12 @@ class ConnectionForm(SignInForm, RetryForm):
         required=False,
         help_text="So many in a row of the system itself; it is then left alone and tried again by itself. 10 when empty.",
     )
+    secret_expires_date = forms.DateField(
+        label="Credentials work until",
+        required=False,
+        widget=forms.DateInput({"type": "date"}),
+        help_text="The last day, as the system says. People are told two weeks ahead, with what hangs on it.",
+    )
     per_second = forms.FloatField(
         label="Requests per second", min_value=0.001, max_value=10_000, required=False, help_text=LIMIT_HELP
     )
@@ -105,6 +111,7 @@ class ConnectionForm(SignInForm, RetryForm):
             "owner": found.owner_id,
             "version": version_of(found),
             "failure_limit": found.failure_limit,
+            "secret_expires_date": found.secret_expires_date,
             **{field: limits.get(name) for field, name in LIMITS.items()},
             **stored_values(found.retry),
         }
@@ -169,6 +176,7 @@ class ConnectionForm(SignInForm, RetryForm):
         found.time_zone, found.allowed_networks = values["time_zone"], values["allowed_networks"]
         found.failure_limit = data.get("failure_limit") or 10
         found.retry = self.retry(found.retry)
+        found.secret_expires_date = data.get("secret_expires_date")
         found.name, found.domain, found.owner = data["name"], data["domain"], data["owner"]
         if data.get("system"):
             found.system = data["system"]

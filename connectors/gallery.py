@@ -14,8 +14,10 @@ CATALOGUE, PROTOCOL = "catalogue", "protocol"
 _PROTOCOL_WORDS = {
     "rest": ("Any REST API", "Described in a few lines of YAML"),
     "jsonrpc": ("JSON-RPC", "Described in a few lines of YAML"),
+    "soap": ("SOAP service", "Operations of a WSDL"),
     "sql": ("SQL database", "Tables and views"),
     "files": ("Files or SFTP", "A folder, here or at a partner"),
+    "upload": ("Spreadsheets", "What people upload under Spreadsheets"),
 }
 OTHERS = "Everything else"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 from connectors import circuits, retry_policy, secrets
@@ -34,6 +35,10 @@ class ConnectionKind(ModelKind):
         names = sorted(found.secrets)
         return {"secrets": {name: secrets.placeholder(found.slug, name) for name in names}} if names else {}
 
+    def _value(self, found: Connection, item: Attr | Ref) -> Any:
+        value = super()._value(found, item)
+        return value.isoformat() if isinstance(value, date) else value
+
     def extra_validate(self, document: Document) -> list[Problem]:
         problems = [Problem(f"secrets.{n}", s) for n, s in secrets.problems(document.get("secrets") or {})]
         problems += retry_policy.problems(document.get("retry") or {})
@@ -50,8 +55,21 @@ class ConnectionKind(ModelKind):
         # The protocol follows from the declaration, so a document need not say it.
         rest = {name: value for name, value in document.items() if name != "secrets"}
         rest["protocol"] = protocol_of(document)
+        if isinstance(rest.get("secret_expires_date"), date):  # as YAML reads it
+            rest["secret_expires_date"] = rest["secret_expires_date"].isoformat()
         rest["retry"] = retry_policy.short(document.get("retry") or {})
         return super().normal({**rest, "secrets": {**shown, **kept}} if shown or kept else rest)
+
+    def proposal(self, document: Document) -> Document:
+        found, slug = self.normal(document), document["slug"]
+        if shown := found.get("secrets"):
+            exported = {name: secrets.placeholder(slug, name) for name in shown}
+            found["secrets"] = secrets.for_review(document.get("secrets") or {}, shown, exported)
+        return found
+
+    def keep_secrets(self, slug: str, secrets: dict[str, dict[str, str | None]]) -> None:
+        super().keep_secrets(slug, secrets)
+        circuits.close(self.get(slug).pk)
 
     def notes(self, document: Document) -> list[str]:
         """Secrets that the document names and nobody has given a value yet."""
@@ -72,9 +90,12 @@ class ConnectionKind(ModelKind):
         if found.pk and stored != found.secrets:
             circuits.close(found.pk)
 
-    def impact(self, slug: str) -> list[tuple[str, str]]:
-        streams = Stream.objects.filter(connection__slug=slug)
+    def below(self, slug: str) -> list[tuple[str, str]]:
+        streams = Stream.objects.filter(connection__slug=slug).order_by("slug")
         return [("Stream", s) for s in streams.values_list("slug", flat=True)]
+
+    def impact(self, slug: str) -> list[tuple[str, str]]:
+        return self.below(slug)
 
 
 class StreamKind(ModelKind):
@@ -91,7 +112,7 @@ class StreamKind(ModelKind):
         return reserved(document) + list(_field_problems(document.get("fields")))
 
     def before_save(self, found: Stream, document: Document) -> None:
-        found.fields = [asdict(FieldInfo(**field)) for field in found.fields]
+        found.fields = [FieldInfo(**field).as_data() for field in found.fields]
 
 
 def _with_short_fields(document: Document) -> Document:
@@ -101,7 +122,7 @@ def _with_short_fields(document: Document) -> Document:
 
 
 def _short(field: FieldInfo) -> dict[str, Any]:
-    return {name: value for name, value in asdict(field).items() if value or name in ("path", "type")}
+    return {name: value for name, value in field.as_data().items() if value or name in ("path", "type")}
 
 
 def _field_problems(given: Any) -> Iterator[Problem]:
@@ -128,6 +149,7 @@ def register() -> None:
             name="System",
             model=System,
             fields=[Attr("name", required=True), Attr("category"), Attr("description")],
+            is_removable=True,
         )
     )
     registry.register(
@@ -147,8 +169,10 @@ def register() -> None:
                 Attr("is_paused"),
                 Attr("failure_limit"),
                 Attr("retry"),
+                Attr("secret_expires_date"),
             ],
             extra=["secrets"],
+            is_removable=True,
         )
     )
     registry.register(
@@ -167,5 +191,6 @@ def register() -> None:
                 Attr("fields"),
                 Attr("source_schema"),
             ],
+            is_removable=True,
         )
     )

@@ -65,6 +65,8 @@ class Connection(models.Model):
     # When a failed delivery is tried again, as far as it differs from connectors.retry_policy.
     retry = models.JSONField(default=dict, blank=True)
     owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # The last day on which the system accepts the stored secrets, where somebody knows it.
+    secret_expires_date = models.DateField(null=True, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.UNTESTED)
     status_detail = models.TextField(blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
@@ -132,6 +134,53 @@ class Circuit(models.Model):
     # Until then one worker tries it: with a test, and while half open with this run.
     probe_until = models.DateTimeField(null=True)
     trial_run_id = models.BigIntegerField(null=True)
+
+
+class AccessToken(models.Model):
+    """The token of a sign-in that all workers use, sealed. Written by connectors.tokens alone."""
+
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    # {token, base_url}
+    sealed = EncryptedJSONField()
+    # A hash of the settings and secrets that it was issued for.
+    mark = models.CharField(max_length=32)
+    generation = models.BigIntegerField()
+    # Empty where the system does not tell: it is used until it is refused.
+    expires_at = models.DateTimeField(null=True)
+    # When somebody last looked whether the system still accepts the sign-in.
+    tried_at = models.DateTimeField()
+
+
+class Health(models.Model):
+    """How a connection's system answered when it was last looked at. Written by connectors.health alone."""
+
+    class State(models.TextChoices):
+        HEALTHY = "healthy", "Healthy"
+        SLOW = "slow", "Slow"
+        REFUSED = "refused", "Refused"
+        NEEDS_SIGN_IN = "needs_sign_in", "Needs re-authentication"
+        UNREACHABLE = "unreachable", "Unreachable"
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="health")
+    state = models.CharField(max_length=14, choices=State, blank=True, db_default="")
+    # When the state began, and the last look at it.
+    since = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(null=True)
+    detail = models.TextField(db_default="")
+    fix = models.TextField(db_default="")
+    # Requests that the system says are left, and the most that it allows, where it tells.
+    quota_left = models.IntegerField(null=True)
+    quota_limit = models.IntegerField(null=True)
+    quota_at = models.DateTimeField(null=True)
+    # The end of the certificate with which the system's server shows who it is.
+    certificate_expires_at = models.DateTimeField(null=True)
+    shapes_at = models.DateTimeField(null=True)
+    # Chosen objects that the system no longer offers.
+    missing = models.JSONField(default=list)
 
 
 class Pace(models.Model):

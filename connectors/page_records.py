@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from connectors.exact_json import number_text
+from connectors.exact_json import find_doubled, number_text
 from connectors.paths import get, split_path
 from hub.common.errors import RecordError
 from hub.common.records import BadRecord, Record, joined_key
@@ -71,6 +71,14 @@ class RecordReader:
                 f"The record is {size:,} bytes long; the limit is {self._max_bytes:,}.",
                 fix="Leave out large fields, or raise `limits.max_record_bytes`.",
                 code="TOO_LARGE",
+            )
+        doubled = find_doubled(item)
+        if doubled is not None:
+            return RecordError(
+                f"The field {doubled!r} stands twice in the record, with two values.",
+                field=doubled,
+                fix="Correct the record at the source: nobody can know which value is meant.",
+                code="DOUBLED",
             )
         place = find_nul(item)
         if place is not None:

@@ -13,7 +13,9 @@ from django.utils.text import slugify
 
 from connectors import registry, services
 from connectors.declaration_rules import is_time_zone
+from connectors.health import is_current
 from connectors.models import Circuit, Connection, Stream, System
+from connectors.models import Health as SeenHealth
 from connectors.standing import circuit_of
 from hub.accounts.models import User
 from hub.accounts.queries import scope_to_domains
@@ -27,7 +29,7 @@ SIGNED_IN_AS = "Signed in as "
 
 def connections_for(user: User, permission: str = VIEW) -> QuerySet[Connection]:
     """The connections that a person holds the permission for, with what lists show of them."""
-    rows = Connection.objects.select_related("system", "domain", "owner", "paused_by", "circuit").annotate(
+    rows = Connection.objects.select_related("system", "domain", "owner", "paused_by", "circuit", "health").annotate(
         stream_count=Count("streams")
     )
     return scope_to_domains(rows, user, permission)
@@ -66,16 +68,26 @@ _CIRCUIT_WORDS = {
 }
 
 
+_SEEN_WORDS = {
+    SeenHealth.State.SLOW.value: ("slow", "Slow"),
+    SeenHealth.State.REFUSED.value: ("refused", "Refused"),
+    SeenHealth.State.NEEDS_SIGN_IN.value: ("needs_sign_in", "Needs re-authentication"),
+    SeenHealth.State.UNREACHABLE.value: ("unreachable", "Unreachable"),
+}
+
+
 def health(connection: Connection) -> Health:
-    """How a connection is doing, as its pause, its circuit or its last test tells."""
+    """How a connection is doing, as its pause, its circuit, the last look at it or its last test tells."""
     if connection.is_paused:
         why = f" {connection.pause_reason}" if connection.pause_reason else ""
         return Health("paused", "Paused", f"Nothing is read or written; what waits is kept.{why}")
     if circuit := circuit_of(connection):
         return Health(*_CIRCUIT_WORDS[circuit.state], circuit.error)
+    if (seen := is_current(connection)) and seen.state != SeenHealth.State.HEALTHY:
+        return Health(*_SEEN_WORDS[seen.state], seen.detail)
     if connection.status == Connection.Status.UNTESTED:
         return Health("untested", "Not tested")
-    if connection.status == Connection.Status.OK:
+    if connection.status == Connection.Status.OK or seen:
         return Health("connected", "Connected")
     failed = failed_step(connection)
     if failed.get("name") == "authenticate":
@@ -83,6 +95,11 @@ def health(connection: Connection) -> Health:
     if failed.get("name") in ("resolve", "connect"):
         return Health("unreachable", "Unreachable", failed["detail"])
     return Health("failed", "Failing", failed.get("detail") or connection.status_detail)
+
+
+def looked_at(connection: Connection) -> Any:
+    """When the hub last looked at a connection by itself."""
+    return connection.health.looked_at if hasattr(connection, "health") else None
 
 
 def failed_step(connection: Connection) -> dict[str, Any]:

@@ -21,8 +21,11 @@ from hub.common.errors import ConfigError
 _PROTOCOLS: dict[str, str] = {
     "rest": "connectors.rest.connector.RestConnector",
     "jsonrpc": "connectors.jsonrpc.connector.JsonRpcConnector",
+    "soap": "connectors.soap.connector.SoapConnector",
     "sql": "connectors.sql.connector.SqlConnector",
     "files": "connectors.files.connector.FilesConnector",
+    "odata": "connectors.odata.connector.ODataConnector",
+    "upload": "connectors.uploads.UploadConnector",
 }
 
 

@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from hub.common.errors import ConfigError
+
+NEW_VALUE = "(new value)"
 PLACEHOLDER = re.compile(r"^\$\{secret:([A-Za-z0-9_.\-]+)\}$")
 
 
@@ -51,7 +54,31 @@ def compare(connection: str, name: str, given: str, stored: str | None) -> str:
     value = value_of(given)
     if stored is not None and (value is None or value == stored):
         return placeholder(connection, name)
-    return "(new value)"
+    return NEW_VALUE
+
+
+def changed(stored: Mapping[str, str], given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """What of the given secrets is not stored already; None removes one."""
+    return {name: value for name, value in given.items() if stored.get(name) != value}
+
+
+def for_review(given: Mapping[str, str], shown: Mapping[str, str], exported: Mapping[str, str]) -> dict[str, str]:
+    """The secrets of a document as a change request may keep them: names of values, never values.
+
+    `shown` as a plan reads, `exported` as an export would write each. Raises ConfigError for a new value in plain.
+    """
+    found = {}
+    for name, said in shown.items():
+        is_new = said == NEW_VALUE
+        if is_new and not PLACEHOLDER.match(given.get(name, "")):
+            raise ConfigError(
+                "A secret stands in plain in a document that goes to review.",
+                where=f"secrets.{name}",
+                fix=f"Write {exported[name]} and set {variable_of(exported[name])}, or enter it on the page.",
+                code="SECRETS",
+            )
+        found[name] = given[name] if is_new else exported[name]
+    return found
 
 
 def problems(given: Mapping[str, object]) -> list[tuple[str, str]]:

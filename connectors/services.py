@@ -12,13 +12,16 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from connectors import catalog, circuits, registry
+from connectors import catalog, circuits, registry, tokens
+from connectors import secrets as secrets_module
 from connectors.base import Connector
 from connectors.models import Connection, Stream, System
+from connectors.tokens import TokenStore
 from connectors.traffic import Traffic
-from hub.common import facts
+from hub.common import facts, governed, saving
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError, HubError
+from hub.common.governed import Held, Put
 from hub.common.http import Redactor
 from hub.common.reasons import tidy
 from hub.common.records import CheckStep, FieldInfo, Record, StreamInfo, StreamSpec
@@ -28,13 +31,13 @@ SAMPLE_SIZE = 5
 # What a person decides about a connection and a stream; the rest is found out or tested.
 CONNECTION_SETTINGS = (
     "name", "system_id", "domain_id", "catalogue", "protocol", "config", "time_zone", "allowed_networks",
-    "failure_limit", "retry", "owner_id",
+    "failure_limit", "retry", "owner_id", "secret_expires_date",
 )  # fmt: skip
 STREAM_SETTINGS = ("label", "key_fields", "cursor_field", "page_size", "options", "source_schema")
 # Columns of a connection that its connector finds in `config`.
 OVERLAID = frozenset({"time_zone", "allowed_networks"})
 # Words of the pages' own addresses: a connection or stream of this name could not be reached.
-RESERVED_SLUGS = frozenset({"new", "systems", "streams", "declarations"})
+RESERVED_SLUGS = frozenset({"new", "systems", "streams", "declarations", "gallery", "signed-in"})
 
 
 def open_connection(connection: Connection) -> Connector:
@@ -53,6 +56,11 @@ def removals_offered(stream: Stream) -> frozenset[str]:
             return connector.removals(stream_spec(stream))
     except HubError:
         return frozenset()
+
+
+def open_for_sign_in(connection: Connection) -> Connector:
+    """The connector of a stored connection, paused or not, for what a person does about its sign-in."""
+    return _open_stored(connection)
 
 
 def _open_stored(connection: Connection) -> Connector:
@@ -74,6 +82,7 @@ def _open_stored(connection: Connection) -> Connector:
             database.close()
 
     connector.on_secret_changed = keep
+    connector.tokens = TokenStore(connection)
     return connector
 
 
@@ -164,6 +173,13 @@ def _check_stored(connection: Connection) -> list[CheckStep]:
         return [_not_opened(error)]
 
 
+def open_for_look(connection: Connection) -> Connector:
+    """The connector of a stored connection for a look at its health, held within the system's limits."""
+    connector = _open_stored(connection)
+    connector.limiter = Traffic(connection, getattr(connector, "limits", {}))
+    return connector
+
+
 def check_unsaved(**values: Any) -> tuple[list[CheckStep], dict[str, str]]:
     """Test the values of `open_unsaved` before they are stored.
 
@@ -182,6 +198,15 @@ def _not_opened(error: HubError) -> CheckStep:
     """The first step of a test that could not even begin."""
     where = f" ({error.where})" if error.where else ""
     return CheckStep("resolve", False, f"{error.what}{where}", fix=error.fix)
+
+
+def sign_in_refusal(connection: Connection) -> str:
+    """Why the system refuses the sign-in of a stored connection, empty when it does not or cannot be asked."""
+    try:
+        with _open_stored(connection) as connector:
+            return connector.refusal()
+    except HubError:
+        return ""
 
 
 def record_check(connection: Connection, steps: Sequence[CheckStep]) -> None:
@@ -210,7 +235,12 @@ def _signed_in_as(steps: Sequence[CheckStep]) -> str:
     return next((step.detail for step in steps if step.name == "authenticate"), "")
 
 
-@transaction.atomic
+def save_system(system: System, *, by: Any) -> None:
+    """Make a system or change one. Held where reviewers have to agree."""
+    document = {name: getattr(system, name) for name in ("slug", "name", "category", "description")}
+    saving.save_or_hold({"kind": "System", **document}, act="system.saved", by=by)
+
+
 def save_connection(
     connection: Connection, *, secrets: Mapping[str, str | None], new_system: System | None = None, by: Any = None
 ) -> Connection:
@@ -218,19 +248,46 @@ def save_connection(
 
     `new_system` is stored with it, or not at all. Raises ValidationError by field. The history keeps which secrets were
     entered or removed, never their values.
+
+    Held where reviewers have to agree to the settings: the secrets then wait beside the change request, sealed, and take
+    effect with it. Secrets alone are reviewed by nobody.
     """
+    names = [("Connection", connection.slug), *([("System", new_system.slug)] if new_system else [])]
+
+    def rehearse() -> Sequence[governed.Name]:
+        _write_connection(copy(connection), secrets={}, new_system=copy(new_system), by=by)
+        return [*names[1:], *names[:1]]
+
+    stored = Connection.objects.filter(pk=connection.pk).first()
+    done = governed.edit(
+        names,
+        lambda: _write_connection(connection, secrets=secrets, new_system=new_system, by=by),
+        by=by,
+        rehearse=rehearse,
+        sealed={"secrets": secrets_module.changed(stored.secrets if stored else {}, secrets)},
+    )
+    if isinstance(done, Put):
+        raise Held(done)
+    return done
+
+
+@transaction.atomic
+def _write_connection(
+    connection: Connection, *, secrets: Mapping[str, str | None], new_system: System | None, by: Any
+) -> Connection:
     if new_system is not None:
         new_system.full_clean()
         new_system.save()
         connection.system = new_system
     before = Connection.objects.select_for_update().get(pk=connection.pk) if connection.pk else None
     stored = before.secrets if before else {}
-    changed = {name: value for name, value in secrets.items() if stored.get(name) != value}
+    changed = secrets_module.changed(stored, secrets)
     connection.secrets = {name: value for name, value in {**stored, **changed}.items() if value is not None}
     connection.full_clean(exclude=["secrets"])
     connection._change_reason = _secret_note(changed)  # type: ignore[attr-defined]
     connection.save()
     if changed:
+        tokens.forget(connection.pk)
         circuits.close(connection.pk)
     details = {"secrets": sorted(changed)} if changed else {}
     _tell("connection.saved", connection, before, CONNECTION_SETTINGS, by=by, details=details)
@@ -263,6 +320,13 @@ def discover(connection: Connection) -> Sequence[StreamInfo]:
     ]
 
 
+def _stream_slug(given: Mapping[str, Any]) -> str:
+    """The slug under which the stream is, or will be kept."""
+    kept = given["connection"].streams.filter(name=given["info"].name).first()
+    return kept.slug if kept else str(given["slug"])
+
+
+@governed.governs(lambda given: [("Stream", _stream_slug(given))])
 @transaction.atomic
 def save_stream(*, connection: Connection, info: StreamInfo, slug: str, by: Any = None, **chosen: Any) -> Stream:
     """Keep a discovered object type as a stream; `chosen` overrides key_fields, cursor_field, page_size, options, label."""
@@ -270,7 +334,7 @@ def save_stream(*, connection: Connection, info: StreamInfo, slug: str, by: Any 
     stream = copy(before) if before else Stream(connection=connection, name=info.name, slug=slug)
     stream.label = info.label
     stream.key_fields, stream.cursor_field = list(info.key), info.cursor
-    stream.fields = [asdict(field) for field in info.fields]
+    stream.fields = [field.as_data() for field in info.fields]
     stream.discovered_at = timezone.now()
     return _store(stream, before, chosen, by=by)
 
@@ -304,6 +368,7 @@ def _offered(connection: Connection, name: str) -> StreamInfo:
     return offered[name]
 
 
+@governed.governs(lambda given: [("Stream", given["stream"].slug)])
 @transaction.atomic
 def change_stream(stream: Stream, *, by: Any = None, **chosen: Any) -> Stream:
     """Change label, key_fields, cursor_field, page_size, options or source_schema; raises ValidationError by field."""
@@ -316,10 +381,25 @@ def refresh_fields(stream: Stream, *, by: Any = None) -> Sequence[FieldInfo]:
     Raises ConfigError when the system no longer offers the object.
     """
     info = _offered(stream.connection, stream.name)
-    before, after = stream.fields, [asdict(field) for field in info.fields]
+    before, after = stream.fields, [field.as_data() for field in info.fields]
     change_stream(stream, by=by, fields=after, discovered_at=timezone.now())
     facts.publish("shape_discovered", stream=stream, before=before, after=after)
     return info.fields
+
+
+def is_declared(stream: Stream) -> bool:
+    """Whether the system or the declaration states the fields of a stream; those of a sample differ from day to day."""
+    declaration = declaration_of(stream.connection)
+    return declaration is None or "fields" in declaration.streams.get(stream.name, {})
+
+
+def compare_shape(stream: Stream, info: StreamInfo) -> bool:
+    """Tell that an object has another shape than was recorded, and leave the record as it is; False when it is the same."""
+    after = [field.as_data() for field in info.fields]
+    if after == stream.fields:
+        return False
+    facts.publish("shape_discovered", stream=stream, before=stream.fields, after=after)
+    return True
 
 
 def stream_spec(stream: Stream) -> StreamSpec:
@@ -355,6 +435,21 @@ def _redacted(value: Any, redact: Redactor) -> Any:
     if isinstance(value, list):
         return [_redacted(item, redact) for item in value]
     return redact(value) if isinstance(value, str) else value
+
+
+def remove_system(system: System, *, by: Any) -> None:
+    """Only one that has no connection and owns nothing: InUse names them. Held where reviewers have to agree."""
+    saving.remove("System", system.slug, act="system.deleted", by=by)
+
+
+def remove_connection(connection: Connection, *, by: Any) -> None:
+    """With its secrets and its objects, which nothing may use: InUse names what does. Held where reviewers agree."""
+    saving.remove("Connection", connection.slug, act="connection.deleted", by=by, domain=connection.domain)
+
+
+def remove_stream(stream: Stream, *, by: Any) -> None:
+    """Only one that nothing uses: InUse names the users. Held where reviewers have to agree."""
+    saving.remove("Stream", stream.slug, act="stream.deleted", by=by, domain=stream.connection.domain)
 
 
 @transaction.atomic

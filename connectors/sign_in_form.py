@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
 
-from connectors import custody, problems, queries
+from connectors import custody, problems, queries, services, vendor_sign_in
 from connectors.form_fields import CLEAR, PREFIX, SuggestInput, build_field, check_time_zone, zone_names
 from connectors.gallery import Offer
 from connectors.models import Connection
@@ -112,6 +112,16 @@ class SignInForm(forms.Form):
         for name in self.fields:
             if name.startswith((PREFIX, CLEAR)) and name != f"{PREFIX}{DECLARATION}":
                 yield self[name]
+
+    @property
+    def signs_in_there(self) -> bool:
+        """Whether a person signs in at the system itself once the connection is saved."""
+        given = {DECLARATION: self._declaration_text()} if self.is_inline else {}
+        try:
+            found = services.find_declaration(self.offer.catalogue, given)
+        except HubError:
+            return False
+        return found is not None and vendor_sign_in.is_declared(found.body)
 
     @property
     def declaration_field(self) -> BoundField | None:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connectors import queries, removal, services
+from connectors import queries, services
 from connectors.models import Connection, Stream
 from connectors.samples import tabulate
 from connectors.stream_forms import SourceSchemaForm, StreamForm, schema_text
@@ -24,6 +24,7 @@ from hub.common.errors import HubError
 from hub.common.htmx import redirect_to, render_page
 from hub.common.permissions import requires
 from hub.common.records import FieldInfo, StreamInfo, StreamSpec
+from hub.common.usage import users_of
 
 # Between the list of objects and the form of one, the system need not be asked twice.
 OFFER_SECONDS = 300
@@ -156,8 +157,8 @@ def stream_delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Forget a stream that nothing uses."""
     stream = find_stream(request, slug, queries.EDIT)
     try:
-        removal.delete(stream)
-    except removal.InUse as error:
+        services.remove_stream(stream, by=me(request))
+    except HubError as error:
         messages.error(request, str(error))
         return redirect("connectors:stream_detail", slug=slug)
     messages.success(request, f"{stream} is no longer an object of {stream.connection}.")
@@ -203,7 +204,7 @@ def _stream_frame(request: HttpRequest, stream: Stream) -> dict[str, Any]:
         "stream": stream,
         "connection": stream.connection,
         "can_edit": queries.streams_for(me(request), queries.EDIT).filter(pk=stream.pk).exists(),
-        "users": removal.users_of(stream),
+        "users": users_of(stream),
         "versions": queries.history(stream, limit=20),
         "schema": schema_text(stream.source_schema),
     }

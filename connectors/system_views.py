@@ -8,17 +8,19 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connectors import queries, removal
+from connectors import queries, services
 from connectors.declaration_help import sections
 from connectors.examples import EXAMPLES
 from connectors.forms import SystemForm
 from connectors.models import System
 from connectors.views import me
+from hub.common.errors import HubError
 from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.htmx import render_page
 from hub.common.lists import paginate
 from hub.common.permissions import requires
+from hub.common.usage import users_of
 
 COLUMNS = [
     Column("slug", "Short name"),
@@ -56,7 +58,7 @@ def system_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "system": found,
         "connections": [(each, queries.health(each)) for each in mine],
         "can_edit": queries.systems_for(me(request), queries.EDIT).filter(pk=found.pk).exists(),
-        "users": removal.users_of(found),
+        "users": users_of(found),
         "versions": queries.history(found, limit=20),
     }
     return render_page(request, "connectors/system_detail.html", context)
@@ -77,7 +79,8 @@ def system_edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _form_page(request: HttpRequest, form: SystemForm) -> HttpResponse:
     if form.is_bound and form.is_valid():
-        saved = form.save()
+        saved = form.instance
+        services.save_system(saved, by=me(request))
         messages.success(request, f"{saved} is saved.")
         return redirect("connectors:system_detail", slug=saved.slug)
     title = System.objects.get(pk=form.instance.pk).name if form.instance.pk else ""
@@ -91,8 +94,8 @@ def system_delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Remove a system that has no connections and owns nothing."""
     found = get_object_or_404(queries.systems_for(me(request), queries.EDIT), slug=slug)
     try:
-        removal.delete(found)
-    except removal.InUse as error:
+        services.remove_system(found, by=me(request))
+    except HubError as error:
         messages.error(request, str(error))
         return redirect("connectors:system_detail", slug=slug)
     messages.success(request, f"The system {found} is removed.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,6 +18,7 @@ from connectors.paths import get
 from hub.common.errors import ConfigError
 
 _TOKEN = re.compile(r"\$(?:\$(?=\{)|\{([^{}]*)\})")
+_TEXTS = uuid.UUID("5d0f6c52-7a0e-5b7c-9d0f-3f6f0d1c9a21")
 _REFERENCE = re.compile(r'[A-Za-z_][\w-]*(?:\.(?:"[^"]*"|[\w@#*-]+))*(?:\|[a-z0-9_]+)*')
 
 
@@ -66,6 +68,8 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "upper": lambda value: to_text(value).upper(),
     "odata": lambda value: to_text(value).replace("'", "''"),
     "soql": lambda value: to_text(value).replace("\\", "\\\\").replace("'", "\\'"),
+    # a text as an id for systems that take nothing else: the same text is always the same id
+    "uuid": lambda value: str(uuid.uuid5(_TEXTS, to_text(value))),
     "integer": lambda value: int(to_text(value)),
     # the way in which Tryton writes dates and times in JSON
     "typed_date": _typed_date,

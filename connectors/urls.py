@@ -1,6 +1,15 @@
 from django.urls import path
 
-from connectors import retry_views, search, stream_views, system_views, views, wizard
+from connectors import (
+    gallery_views,
+    retry_views,
+    search,
+    stream_views,
+    system_views,
+    vendor_sign_in_views,
+    views,
+    wizard,
+)
 from hub.common import home, nav
 from hub.common.home import Step
 from hub.common.lists import list_urls
@@ -13,6 +22,9 @@ urlpatterns = [
     path("connections/new/", wizard.connection_new, name="connection_new"),
     path("connections/new/slug/", wizard.connection_slug, name="connection_slug"),
     path("connections/new/retries/", retry_views.retry_preview, name="retry_preview"),
+    path("connections/signed-in/", vendor_sign_in_views.signed_in, name="signed_in"),
+    path("connections/gallery/", gallery_views.gallery, name="gallery"),
+    path("connections/gallery/<slug:name>/", gallery_views.gallery_detail, name="gallery_detail"),
     path("connections/declarations/", system_views.declarations, name="declarations"),
     *list_urls("connections/systems/", system_views.system_list, "system_list"),
     path("connections/systems/new/", system_views.system_new, name="system_new"),
@@ -27,6 +39,7 @@ urlpatterns = [
     path("connections/streams/<slug:slug>/delete/", stream_views.stream_delete, name="stream_delete"),
     path("connections/<slug:slug>/", views.connection_detail, name="connection_detail"),
     path("connections/<slug:slug>/test/", views.connection_test, name="connection_test"),
+    path("connections/<slug:slug>/sign-in/", vendor_sign_in_views.sign_in, name="connection_sign_in"),
     path("connections/<slug:slug>/pause/", views.connection_pause, name="connection_pause"),
     path("connections/<slug:slug>/delete/", views.connection_delete, name="connection_delete"),
     path("connections/<slug:slug>/settings/", wizard.connection_edit, name="connection_edit"),

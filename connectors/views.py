@@ -12,18 +12,21 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors import gallery, queries, removal, services
+from connectors import gallery, queries, services, vendor_sign_in
+from connectors.health import facts_of
 from connectors.models import Connection, System
 from connectors.retry_policy import policy_of
 from connectors.retry_preview import preview
 from connectors.standing import standing
 from hub.accounts.models import User
 from hub.common.display import duration
+from hub.common.errors import HubError
 from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.htmx import redirect_to, render_page
 from hub.common.lists import paginate
 from hub.common.permissions import requires
+from hub.common.usage import users_of
 
 COLUMNS = [
     Column("slug", "Short name"),
@@ -36,6 +39,7 @@ COLUMNS = [
     Column("signed_in_as", "Signed in as", queries.signed_in_as),
     Column("objects", "Objects", "stream_count"),
     Column("checked_at", "Last test (UTC)"),
+    Column("looked_at", "Last look (UTC)", queries.looked_at),
     Column("is_paused", "Paused"),
     Column("domain", "Domain", lambda found: found.domain.slug if found.domain else ""),
     Column("owner", "Owner", lambda found: str(found.owner or "")),
@@ -96,6 +100,7 @@ def _row(found: Connection, labels: Mapping[str, str]) -> dict[str, Any]:
         "health": queries.health(found),
         "kind": labels.get(key, found.catalogue or found.protocol),
         "signed_in_as": queries.signed_in_as(found),
+        "seen": facts_of(getattr(found, "health", None)),
     }
 
 
@@ -108,8 +113,9 @@ def connection_detail(request: HttpRequest, slug: str) -> HttpResponse:
         **frame(request, found, "status"),
         "test": test_result(found.check_steps, found.checked_at),
         "standing": standing(found),
+        "seen": facts_of(getattr(found, "health", None)),
         "signed_in_as": queries.signed_in_as(found),
-        "users": removal.users_of(found),
+        "users": users_of(found),
         "stored_secrets": sorted(found.secrets),
         "retries": preview(policy_of(found.retry)),
     }
@@ -145,8 +151,8 @@ def connection_delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Remove a connection that nothing uses."""
     found = find(request, slug, queries.EDIT)
     try:
-        removal.delete(found)
-    except removal.InUse as error:
+        services.remove_connection(found, by=me(request))
+    except HubError as error:
         messages.error(request, str(error))
         return redirect_to(request, reverse("connectors:connection_detail", args=[slug]))
     messages.success(request, f"The connection {found} and its secrets are removed.")
@@ -188,6 +194,7 @@ def frame(request: HttpRequest, found: Connection, tab: str) -> dict[str, Any]:
         "offer": gallery.offer_of(found),
         "health": queries.health(found),
         "initials": gallery.initials(found.system.name),
+        "signs_in_there": vendor_sign_in.is_offered(found),
         "can_edit": queries.connections_for(me(request), queries.EDIT).filter(pk=found.pk).exists(),
         "tabs": [(word, reverse(f"connectors:{name}", args=[found.slug]), name_ == tab, count)
                  for word, name, name_, count in tabs],

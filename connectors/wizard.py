@@ -80,14 +80,14 @@ def connection_slug(request: HttpRequest) -> HttpResponse:
 def _answer(request: HttpRequest, form: ConnectionForm) -> HttpResponse:
     """What one of the form's buttons asks for: read (the fields of a description), test, save, anyway."""
     action = request.POST.get("action", "save")
-    in_the_way = form.errors if action in ("save", "anyway") else form.sign_in_errors
+    in_the_way = form.errors if action in ("save", "anyway", "sign_in") else form.sign_in_errors
     if action == "read":
         return _read_declaration(request, form)
     if in_the_way:
         return _refused(request, form, action)
     if action == "test":
         return _tested(request, form)
-    return _save(request, form, anyway=action == "anyway")
+    return _save(request, form, anyway=action in ("anyway", "sign_in"))
 
 
 def _read_declaration(request: HttpRequest, form: ConnectionForm) -> HttpResponse:
@@ -127,12 +127,14 @@ def _save(request: HttpRequest, form: ConnectionForm, *, anyway: bool) -> HttpRe
         return _refused(request, form, "save")
     if steps:
         services.record_check(saved, steps)
-    elif is_changed:
+    elif is_changed and request.POST.get("action") != "sign_in":
         services.check_connection(saved)
     return _saved(request, saved, is_new=is_new)
 
 
 def _saved(request: HttpRequest, saved: Connection, *, is_new: bool) -> HttpResponse:
+    if request.POST.get("action") == "sign_in":
+        return redirect_to(request, reverse("connectors:connection_sign_in", args=[saved.slug]))
     if is_new:
         messages.success(request, f"{saved} is saved. Now choose the objects to work with.")
         return redirect_to(request, f"{reverse('connectors:connection_objects', args=[saved.slug])}?discover=1")

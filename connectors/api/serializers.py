@@ -44,6 +44,18 @@ class SystemSerializer(serializers.ModelSerializer[System]):
         slug = attrs.get("slug") or queries.free_slug(attrs["name"], System.objects.all()) or "system"
         return {**attrs, "slug": checked(check_slug, slug, taken=System.objects.all())}
 
+    def create(self, validated_data: dict[str, Any]) -> System:
+        return self._saved(System(**validated_data))
+
+    def update(self, instance: System, validated_data: dict[str, Any]) -> System:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        return self._saved(instance)
+
+    def _saved(self, system: System) -> System:
+        services.save_system(system, by=self.context["request"].user)
+        return System.objects.get(slug=system.slug)
+
 
 class StepSerializer(serializers.Serializer[Any]):
     """One step of a test. `cause` is the system's own words, `fix` what to do."""
@@ -167,7 +179,8 @@ class ConnectionSerializer(AccountSerializer, serializers.ModelSerializer[Connec
         model = Connection
         fields = (
             "slug", "name", "system", "domain", "owner", "catalogue", "protocol", "config", "secrets", "stored_secrets",
-            "time_zone", "allowed_networks", "is_paused", "pause_reason", "paused_at", "failure_limit", "retry", "circuit",
+            "time_zone", "allowed_networks", "is_paused", "pause_reason", "paused_at", "failure_limit", "retry",
+            "secret_expires_date", "circuit",
             "status", "status_detail", "signed_in_as", "checked_at", "check_steps", "stream_count", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = (
@@ -231,6 +244,8 @@ class FieldInfoSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(allow_blank=True, default="")
     required = serializers.BooleanField(default=False)  # type: ignore[assignment]
     example = serializers.CharField(allow_blank=True, default="")
+    max_length = serializers.IntegerField(default=0)
+    options = serializers.ListField(child=serializers.CharField(), default=list)
 
 
 class StreamInfoSerializer(serializers.Serializer[Any]):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from connectors import gallery, queries, removal, services
+from connectors import gallery, queries, services
 from connectors.api.serializers import (
     AccountSerializer,
     ConnectionSerializer,
@@ -59,9 +59,6 @@ class Scoped(viewsets.ModelViewSet[Any]):
         declared = self.required_permission
         return declared if isinstance(declared, str) else declared.get(self.request.method or "", queries.VIEW)
 
-    def perform_destroy(self, instance: Model) -> None:
-        removal.delete(instance)
-
 
 class SystemViewSet(Scoped):
     """The applications of the firm. Changed by those who may change all connections of a system."""
@@ -71,6 +68,9 @@ class SystemViewSet(Scoped):
 
     def get_queryset(self) -> QuerySet[System]:
         return queries.systems_for(self.request.user, self.needed)  # type: ignore[arg-type]
+
+    def perform_destroy(self, instance: System) -> None:
+        services.remove_system(instance, by=self.request.user)
 
 
 class ConnectionViewSet(Scoped):
@@ -82,6 +82,9 @@ class ConnectionViewSet(Scoped):
 
     def get_queryset(self) -> QuerySet[Connection]:
         return queries.connections_for(self.request.user, self.needed)  # type: ignore[arg-type]
+
+    def perform_destroy(self, instance: Connection) -> None:
+        services.remove_connection(instance, by=self.request.user)
 
     def perform_create(self, serializer: BaseSerializer[Connection]) -> None:
         saved = serializer.save()
@@ -148,6 +151,9 @@ class StreamViewSet(Scoped):
 
     def get_queryset(self) -> QuerySet[Stream]:
         return queries.streams_for(self.request.user, self.needed)  # type: ignore[arg-type]
+
+    def perform_destroy(self, instance: Stream) -> None:
+        services.remove_stream(instance, by=self.request.user)
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT}, filters=False)
     @action(methods=["get"], detail=True, required_permission=queries.EDIT, pagination_class=None)

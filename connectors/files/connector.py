@@ -1,4 +1,4 @@
-"""The connector for files: CSV in folders of this machine or of an SFTP server."""
+"""The connector for files: CSV, fixed width, workbooks and JSON lines in folders of this machine or of an SFTP server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from connectors import catalog
 from connectors.catalog import Declaration
 from connectors.checking import Step, StepName, run_steps
 from connectors.declared import DeclaredConnector, field_infos, key_fields, stream_label
+from connectors.files.acknowledging import Acknowledgement
 from connectors.files.control import Control
-from connectors.files.csv_text import CsvFormat
+from connectors.files.formats import FileFormat, form_of
 from connectors.files.reading import DEFAULT_SETTLE_SECONDS, Reader, checked_pattern
 from connectors.files.sftp import SftpFolder
 from connectors.files.storage import LocalFolder, Storage, is_unfinished
@@ -35,7 +36,7 @@ OWN: dict[str, Any] = {
     "label": "Files",
     "category": "legacy",
     "protocol": "files",
-    "description": "CSV files in a folder of this machine or of an SFTP server.",
+    "description": "CSV, workbooks (.xlsx) and JSON lines in a folder of this machine or of an SFTP server.",
     "time_zone": "${config.time_zone}",
     "config": {
         "transport": {"title": "Transport", "enum": ["local", "sftp"], "default": "local"},
@@ -111,7 +112,14 @@ class FilesConnector(DeclaredConnector):
         chosen = {name: self.config[name] for name in ("delimiter", "encoding", "decimal") if self.config.get(name)}
         suffix = self.config.get("control_suffix")
         control = {"control": {"suffix": suffix, "format": "empty"}} if suffix else {}
-        return {"folder": folder, "pattern": pattern, "csv": chosen, **control}
+        form = (
+            {"xlsx": {}}
+            if pattern.endswith(".xlsx")
+            else {"json_lines": {}}
+            if _is_json_lines(pattern)
+            else {"csv": chosen}
+        )
+        return {"folder": folder, "pattern": pattern, **form, **control}
 
     # --- check -----------------------------------------------------------------------------------------------------
 
@@ -175,7 +183,9 @@ class FilesConnector(DeclaredConnector):
         """The fields of the first file that can be read, be it ready or not."""
         stream = StreamSpec(name, page_size=SAMPLE_SIZE)
         try:
-            reader = self._reader(stream, {**self.declared_stream(stream), "settle_seconds": 0, "control": None})
+            reader = self._reader(
+                stream, {**self.declared_stream(stream), "settle_seconds": 0, "control": None, "acknowledge": None}
+            )
             pages = islice(reader.pages(None, None), 5)
             return infer_fields(next((list(page.records) for page in pages if page.records), []))
         except HubError:
@@ -198,10 +208,11 @@ class FilesConnector(DeclaredConnector):
             control=_control(section),
             settle_seconds=float(section.get("settle_seconds", DEFAULT_SETTLE_SECONDS)),
             page_size=stream.page_size or int(self.limits.get("page_size", DEFAULT_PAGE_SIZE)),
+            acknowledgement=Acknowledgement(section["acknowledge"]) if section.get("acknowledge") else None,
         )
 
-    def _form(self, section: Mapping[str, Any]) -> CsvFormat:
-        return CsvFormat(section.get("csv", {}), section.get("fields", {}), self.zone)
+    def _form(self, section: Mapping[str, Any]) -> FileFormat:
+        return form_of(section, self.zone)
 
     def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         return str(self.declared_stream(stream).get("write", {}).get("upsert", {}).get("safety", "D"))
@@ -211,13 +222,18 @@ class FilesConnector(DeclaredConnector):
         if "file_name" not in section and not section.get("write"):
             raise ConfigError(f"The stream {stream.name!r} can only be read.", where=self.declaration.source)
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", stream.name)
-        section.setdefault("file_name", f"{plain}_${{now}}_${{batch}}.csv")
-        return Writer(self.storage, self._form(section), _control(section), section, self.scope).write(items)
+        form = self._form(section)
+        section.setdefault("file_name", f"{plain}_${{now}}_${{batch}}{form.ending}")
+        return Writer(self.storage, form, _control(section), section, self.scope).write(items)
 
     def close(self) -> None:
         storage = self.__dict__.pop("storage", None)
         if storage is not None:
             storage.close()
+
+
+def _is_json_lines(pattern: str) -> bool:
+    return pattern.endswith((".jsonl", ".ndjson"))
 
 
 def _control(section: Mapping[str, Any]) -> Control | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -44,11 +45,18 @@ class Control:
     def name_for(self, data: str) -> str:
         return data + self.suffix if self.section.get("append") else PurePosixPath(data).stem + self.suffix
 
-    def verify(self, name: str, content: bytes, facts: Facts) -> None:
+    def verify(self, name: str, content: bytes, facts: Facts, *, data_name: str) -> None:
         """Raises ConfigError when the control file cannot be read or says something else than the facts."""
         if self.format == "empty":
             return
         told = self._read(name, content)
+        if "file" in self.section and (named := str(told.get(self.section["file"]))) != data_name:
+            raise ConfigError(
+                f"The control file {name} is about {named!r}, not about {data_name}. Nothing of it was read.",
+                where=name,
+                fix="Have the control file delivered that belongs to the file.",
+                code="CONTROL",
+            )
         found = {"count": str(facts.count), "sha256": facts.sha256, "total": plain_decimal(facts.total)}
         for kind, real in found.items():
             if kind in self.section:
@@ -87,9 +95,33 @@ class Control:
         pairs = (line.partition("=" if "=" in line else ":") for line in text.splitlines() if line.strip())
         return {key.strip(): value.strip() for key, _, value in pairs}
 
-    def write(self, facts: Facts) -> bytes:
+    def sequence_of(self, data_name: str, name: str, content: bytes) -> int | None:
+        """The number of a file by its name or its control file; None where files are not numbered."""
+        declared = self.section.get("sequence")
+        if not declared:
+            return None
+        if "pattern" in declared:
+            found = re.search(declared["pattern"], data_name)
+            text = found[1] if found and found.groups() else ""
+        else:
+            text = str(self._read(name, content).get(declared.get("value", ""), ""))
+        if not (text.strip().isascii() and text.strip().isdigit()):
+            raise ConfigError(
+                f"The number of the file {data_name} cannot be told: {text!r}.",
+                where=name,
+                fix="Correct the control file, or `control.sequence`.",
+                code="SEQUENCE",
+            )
+        return int(text)
+
+    @property
+    def holds_gaps(self) -> bool:
+        return bool(self.section.get("sequence", {}).get("gap", "hold") == "hold")
+
+    def write(self, facts: Facts, *, data_name: str) -> bytes:
         """The content of the control file for a data file."""
         real = {"count": str(facts.count), "sha256": facts.sha256, "total": plain_decimal(facts.total)}
+        real["file"] = data_name
         values = {self.section[kind]: text for kind, text in real.items() if kind in self.section}
         if self.format == "empty":
             return b""

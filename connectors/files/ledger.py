@@ -14,11 +14,13 @@ MAX_FILES = 5_000
 
 
 class Ledger:
-    """Files by name: [size, modification time, first half of the SHA-256]."""
+    """Files by name: [size, modification time, first half of the SHA-256]; and the last number, where files are numbered."""
 
     def __init__(self, text: str | None) -> None:
         try:
-            self._files: dict[str, list[object]] = orjson.loads(text)["files"] if text else {}
+            stored = orjson.loads(text) if text else {"files": {}}
+            self._files: dict[str, list[object]] = stored["files"]
+            self.sequence: int | None = stored.get("sequence")
         except (ValueError, KeyError, TypeError):
             raise ConfigError(
                 "The stored list of files cannot be read.", fix="Reset the cursor of the stream.", code="CURSOR"
@@ -33,8 +35,14 @@ class Ledger:
         known = self._files.get(entry.name)
         return known is not None and (known[0], known[2]) == (entry.size, sha256[:32])
 
-    def add(self, entry: Entry, sha256: str) -> None:
+    def has_content(self, sha256: str) -> bool:
+        """Whether a file with this content was read, under whatever name."""
+        return any(facts[2] == sha256[:32] for facts in self._files.values())
+
+    def add(self, entry: Entry, sha256: str, sequence: int | None = None) -> None:
         self._files[entry.name] = [entry.size, entry.changed_at, sha256[:32]]
+        if sequence is not None:
+            self.sequence = max(sequence, self.sequence or 0)
 
     def forget_all_but(self, names: Collection[str]) -> None:
         if len(self._files) > MAX_FILES:
@@ -42,4 +50,5 @@ class Ledger:
 
     @property
     def text(self) -> str:
-        return orjson.dumps({"files": self._files}, option=orjson.OPT_SORT_KEYS).decode()
+        numbered = {} if self.sequence is None else {"sequence": self.sequence}
+        return orjson.dumps({"files": self._files, **numbered}, option=orjson.OPT_SORT_KEYS).decode()

@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
+from connectors.files.acknowledging import Acknowledgement
 from connectors.files.control import MAX_BYTES, Control, Facts, add_to_total
-from connectors.files.csv_text import CsvFormat
+from connectors.files.formats import FileFormat
 from connectors.files.ledger import Ledger
 from connectors.files.storage import Entry, Storage, is_unfinished
 from hub.common.errors import ConfigError
@@ -27,17 +28,19 @@ class Reader:
     def __init__(
         self,
         storage: Storage,
-        form: CsvFormat,
+        form: FileFormat,
         *,
         folder: str,
         pattern: str,
         control: Control | None,
         settle_seconds: float,
         page_size: int,
+        acknowledgement: Acknowledgement | None = None,
     ) -> None:
         self.storage, self.form, self.control = storage, form, control
         self.folder, self.pattern = folder, pattern
         self.settle_seconds, self.page_size = settle_seconds, page_size
+        self.acknowledgement = acknowledgement
 
     def waiting(self, cursor: str | None) -> list[Entry]:
         """The files that match and were not read, whether they are ready or not."""
@@ -69,6 +72,7 @@ class Reader:
             if fnmatchcase(entry.name, self.pattern)
             and not is_unfinished(entry.name)
             and not (control and entry.name.endswith(control))
+            and not (self.acknowledgement and self.acknowledgement.is_mine(entry.name))
         ]
 
     def _pages_of(self, entry: Entry, ledger: Ledger, start: dict[str, Any]) -> Iterator[Page]:
@@ -83,11 +87,14 @@ class Reader:
             if ledger.has_read(entry, sha256):
                 ledger.add(entry, sha256)
                 return
-            if self.control:
-                self._verify(entry, told, sha256, file)
+            sequence = self._sequence(entry, told, sha256, ledger)
+            if sequence is not None and ledger.sequence is not None and sequence <= ledger.sequence:
+                ledger.add(entry, sha256)
+                return
+            self._survey(entry, told, sha256, file)
             file.seek(0)
             row = start.get("row", 0) if start.get("sha") == sha256 else 0
-            yield from self._chunks(entry, ledger, sha256, file, row)
+            yield from self._chunks(entry, ledger, sha256, file, row, sequence)
 
     # --- ready or not ----------------------------------------------------------------------------------------------
 
@@ -110,20 +117,66 @@ class Reader:
         now = self.storage.stat(self.folder, entry.name)
         return digest.hexdigest() if size == entry.size and now == entry else None
 
-    def _verify(self, entry: Entry, told: bytes, sha256: str, file: BinaryIO) -> None:
-        assert self.control is not None
+    def _sequence(self, entry: Entry, told: bytes, sha256: str, ledger: Ledger) -> int | None:
+        """The number of a file that may be read now, or that was read before; raises ConfigError for any other."""
+        if self.control is None:
+            return None
+        number = self.control.sequence_of(entry.name, self.control.name_for(entry.name), told)
+        last = ledger.sequence
+        if number is None or last is None or number == last + 1:
+            return number
+        if number > last and self.control.holds_gaps:
+            raise ConfigError(
+                f"The file {entry.name} is number {number}, but number {last + 1} has not come. Nothing of it was read.",
+                where=entry.name,
+                fix="Have the missing file delivered, or declare `control.sequence.gap: accept`.",
+                code="SEQUENCE",
+            )
+        if number <= last and not ledger.has_content(sha256):
+            raise ConfigError(
+                f"The file {entry.name} is number {number}, which was read before with another content.",
+                where=entry.name,
+                fix="Have it delivered under the next number.",
+                code="SEQUENCE",
+            )
+        return number
+
+    def _survey(self, entry: Entry, told: bytes, sha256: str, file: BinaryIO) -> None:
+        """Look at all of a file before any of it is read, where something asks for that."""
+        control = self.control
+        if not (self.acknowledgement or self.form.is_judged_whole or (control and control.needs_rows)):
+            if control:
+                name = control.name_for(entry.name)
+                control.verify(name, told, Facts(sha256, 0, Decimal(0)), data_name=entry.name)
+            return
+        try:
+            self._look_through(entry, told, sha256, file)
+        except ConfigError as error:
+            if self.acknowledgement:
+                self.acknowledgement.refuse(self.storage, entry.name, sha256, error)
+            raise
+
+    def _look_through(self, entry: Entry, told: bytes, sha256: str, file: BinaryIO) -> None:
         count, total = 0, Decimal(0)
-        if self.control.needs_rows:
-            file.seek(0)
-            for row in self.form.rows(file, name=entry.name):
-                count += 1
-                if not isinstance(row, BadRecord):
-                    total = add_to_total(total, row.get(self.control.total_field))
-        self.control.verify(self.control.name_for(entry.name), told, Facts(sha256, count, total))
+        bad: list[BadRecord] = []
+        file.seek(0)
+        for row in self.form.rows(file, name=entry.name):
+            count += 1
+            if isinstance(row, BadRecord):
+                bad.append(row)
+            elif self.control:
+                total = add_to_total(total, row.get(self.control.total_field))
+        if self.control:
+            name = self.control.name_for(entry.name)
+            self.control.verify(name, told, Facts(sha256, count, total), data_name=entry.name)
+        if self.acknowledgement:
+            self.acknowledgement.accept(self.storage, entry.name, sha256, count, bad)
 
     # --- pages -----------------------------------------------------------------------------------------------------
 
-    def _chunks(self, entry: Entry, ledger: Ledger, sha256: str, file: BinaryIO, row: int) -> Iterator[Page]:
+    def _chunks(
+        self, entry: Entry, ledger: Ledger, sha256: str, file: BinaryIO, row: int, sequence: int | None
+    ) -> Iterator[Page]:
         """The pages of one file; the list of files names it only when its last page is out."""
         records: list[Record] = []
         bad: list[BadRecord] = []
@@ -140,7 +193,7 @@ class Reader:
             else:
                 records.append(found)
             position += 1
-        ledger.add(entry, sha256)
+        ledger.add(entry, sha256, sequence)
         yield Page(records, resume={"ledger": ledger.text}, cursor=ledger.text, ordered=True, bad=bad)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from connectors.files.control import Control, Facts, add_to_total
-from connectors.files.csv_text import CsvFormat
+from connectors.files.formats import FileFormat
 from connectors.files.storage import Storage, checked_name
 from connectors.template import Scope, render_text
 from hub.common.errors import ConfigError, HubError, RecordError, UnknownOutcome
@@ -25,7 +25,7 @@ class Writer:
     """Writes the files of one stream. `scope` holds the values that a file name may use."""
 
     def __init__(
-        self, storage: Storage, form: CsvFormat, control: Control | None, section: Mapping[str, Any], scope: Scope
+        self, storage: Storage, form: FileFormat, control: Control | None, section: Mapping[str, Any], scope: Scope
     ) -> None:
         self.storage, self.form, self.control, self.scope = storage, form, control, scope
         self.folder: str = section.get("folder", "")
@@ -50,10 +50,10 @@ class Writer:
             return ConfigError(f"A file cannot {item.operation} a record.", where="write", code="OPERATION")
         strange = next((name for name in item.body if name not in columns), None)
         if strange is not None:
-            return ConfigError(f"The file has no column {strange!r}.", where="csv.columns", code="UNKNOWN_COLUMN")
+            return ConfigError(f"The file has no column {strange!r}.", where="columns", code="UNKNOWN_COLUMN")
         try:
             for name in columns:
-                self.form.cell(name, item.body.get(name))
+                self.form.check(name, item.body.get(name))
         except RecordError as error:
             return error
         except ValueError:
@@ -64,8 +64,7 @@ class Writer:
         self, items: Sequence[WriteItem], columns: Sequence[str]
     ) -> tuple[WriteStatus, str, HubError | None]:
         """What became of the file, its name, and the error if there is one."""
-        text = self.form.write([item.body for item in items], columns)
-        content = text.encode("utf-8" if self.form.encoding == "utf-8-sig" else self.form.encoding)
+        content = self.form.content([item.body for item in items], columns)
         batch = _batch_number(items)
         name = self._file_name(f"{datetime.now(UTC):%Y%m%d%H%M%S}", batch)
         try:
@@ -90,7 +89,7 @@ class Writer:
         for item in items:
             total = add_to_total(total, item.body.get(self.control.total_field))
         facts = Facts(hashlib.sha256(content).hexdigest(), len(items), total)
-        self.storage.write(self.folder, control_name, self.control.write(facts))
+        self.storage.write(self.folder, control_name, self.control.write(facts, data_name=name))
 
     def _file_name(self, now: str, batch: str) -> str:
         return checked_name(render_text(self.name, self.scope.extend(now=now, batch=batch), where="file_name"))

@@ -12,6 +12,7 @@ from connectors.declared import DeclaredConnector
 from connectors.failures import Classifier, Failure, Kind, holds
 from connectors.jsonrpc.typed import untype
 from connectors.rest.client import ApiClient, Reply
+from connectors.rest.issued import Tokens
 from connectors.template import Scope, render, render_text
 from hub.common.http import HttpAnswer
 
@@ -30,8 +31,8 @@ _SERVER_ERRORS = range(-32099, -31999)
 class JsonRpcClient(ApiClient):
     """Calls the procedures of one connection. The `data` of a reply is the result, its errors are failures."""
 
-    def __init__(self, connector: DeclaredConnector, *, on_rotation: Callable[[str, str], None] | None = None) -> None:
-        super().__init__(connector, on_rotation=on_rotation)
+    def __init__(self, connector: DeclaredConnector, *, tokens: Callable[[], Tokens]) -> None:
+        super().__init__(connector, tokens=tokens)
         # unlike a path, the address of a procedure may depend on its last slash
         self.endpoint = render_text(connector.declaration.body["base_url"], self.scope, where="base_url")
         # conditions look at the result, not at the envelope that the base class sees

@@ -19,6 +19,7 @@ from hub.common.errors import ConfigError
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+DEFAULT_LIFETIME_SECONDS = 180
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 
@@ -27,11 +28,15 @@ def signed_assertion(section: Mapping[str, Any]) -> str:
     """The JWT of an `assertion` section with filled templates; raises ConfigError for a key that does not fit."""
     algorithm = section.get("algorithm", "RS256")
     now = int(time.time())
-    lifetime = section.get("lifetime_seconds", 180)
-    claims = {"iat": now, "exp": now + lifetime, "jti": str(uuid.uuid4()), **section["claims"]}
+    claims = {"iat": now, "exp": now + assertion_lifetime(section), "jti": str(uuid.uuid4()), **section["claims"]}
     head = {"alg": algorithm, "typ": "JWT", **section.get("headers", {})}
     signed = f"{_part(orjson.dumps(head))}.{_part(orjson.dumps(claims))}"
     return f"{signed}.{_part(_sign(section['key'], algorithm, signed.encode()))}"
+
+
+def assertion_lifetime(section: Mapping[str, Any]) -> int:
+    """Seconds for which an assertion is valid."""
+    return int(section.get("lifetime_seconds", DEFAULT_LIFETIME_SECONDS))
 
 
 def _part(data: bytes) -> str:

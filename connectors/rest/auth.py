@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -13,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.failures import Failure, read_error, sentence
 from connectors.paths import get
-from connectors.rest.assertion import CLIENT_ASSERTION, JWT_BEARER, signed_assertion
+from connectors.rest.assertion import CLIENT_ASSERTION, JWT_BEARER, assertion_lifetime, signed_assertion
+from connectors.rest.issued import Issued, LocalTokens, Renewal, Tokens
+from connectors.rest.oauth1 import RequestSigner
 from connectors.template import Scope, compile_template, render, to_text
-from hub.common.errors import AuthError, HubError
+from hub.common.errors import AuthError, ConfigError, HubError
 
 if TYPE_CHECKING:
     from connectors.rest.client import ApiClient, Reply
 
 _BEARER = {"Authorization": "Bearer ${token}"}
 _DEFAULT_SKEW_SECONDS = 60
+# What a person began with a browser goes on with the refresh token of that sign-in.
+_GRANTS_AT_RUN_TIME = {"authorization_code": "refresh_token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Credentials:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     generation: int = 0
+    # more headers, for one request alone: made of its method, its address and the fields of a form body
+    sign: Callable[[str, str, Mapping[str, str] | None], Mapping[str, str]] | None = None
 
 
 class Authenticator(ABC):
@@ -62,6 +69,36 @@ class FixedAuth(Authenticator):
         return self._credentials
 
 
+class SigningAuth(Authenticator):
+    """OAuth 1: a signature for every request."""
+
+    def __init__(self, section: Mapping[str, Any], scope: Scope) -> None:
+        self._credentials = Credentials(sign=RequestSigner(render(section, scope)))
+
+    def credentials(self) -> Credentials:
+        return self._credentials
+
+
+class JwtAuth(Authenticator):
+    """A token that the hub signs itself, made anew when half of its life is over."""
+
+    def __init__(self, section: Mapping[str, Any], scope: Scope, api: ApiClient) -> None:
+        self._section, self._scope, self._api = section, scope, api
+        self._lock = threading.Lock()
+        self._credentials, self._ends_at = Credentials(), 0.0
+
+    def credentials(self) -> Credentials:
+        with self._lock:
+            if time.monotonic() >= self._ends_at:
+                assertion = render(self._section["assertion"], self._scope)
+                token = signed_assertion(assertion)
+                self._api.http.redact.add(token)
+                headers = render(self._section.get("headers", _BEARER), self._scope.extend(token=token))
+                self._credentials = Credentials(_texts(headers))
+                self._ends_at = time.monotonic() + assertion_lifetime(assertion) / 2
+            return self._credentials
+
+
 def basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
@@ -71,44 +108,73 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 class TokenAuth(Authenticator, ABC):
-    """A token that is fetched when first needed, kept until shortly before its end, and shared by all threads."""
+    """A token that is fetched when first needed, kept until shortly before its end, and shared by all threads.
+
+    `tokens` shares it with other workers too.
+    """
 
     default_token_path = "access_token"
 
-    def __init__(self, section: Mapping[str, Any], scope: Scope, api: ApiClient) -> None:
+    def __init__(self, section: Mapping[str, Any], scope: Scope, api: ApiClient, tokens: Callable[[], Tokens]) -> None:
         self.section, self.scope, self.api = section, scope, api
+        self._tokens = tokens
         self._lock = threading.Lock()
         self._ends_at = 0.0
         self._current: Credentials | None = None
-        self._generation = 0
+        self._refused = 0
 
     def credentials(self) -> Credentials:
         with self._lock:
             if self._current is None or time.monotonic() >= self._ends_at:
-                self._current = self._sign_in()
+                self._current = self._use(self._fetch())
             return self._current
 
     def renew(self, refused: Credentials) -> bool:
         with self._lock:
             if self._current and self._current.generation == refused.generation:
+                self._refused = refused.generation
                 self._current = None
         return True
 
     @abstractmethod
-    def request_token(self) -> Reply:
-        """Ask the system for a token."""
+    def request_token(self, secrets: Mapping[str, str]) -> Reply:
+        """Ask the system for a token with these secrets of the connection."""
 
-    def _sign_in(self) -> Credentials:
-        reply = self.request_token()
+    def replaced(self, reply: Reply) -> dict[str, str]:
+        """The secrets that an answer replaces, by name."""
+        return {}
+
+    def _fetch(self) -> Issued:
+        tokens = self._tokens()
+        found = tokens.current(self._mark)
+        if found and found.generation != self._refused:
+            return found
+        return tokens.renew(self._mark, self._refused, self._sign_in)
+
+    def _mark(self, secrets: Mapping[str, str]) -> str:
+        """What a token was issued for: another one for any other address, account or secret."""
+        filled = render({**self.section, "base_url": self.api.home_url}, self.scope.extend(secret=secrets))
+        return hashlib.blake2b(repr(filled).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def _sign_in(self, secrets: Mapping[str, str]) -> Renewal:
+        reply = self.request_token(secrets)
         if reply.failure:
             raise _sign_in_error(reply.failure)
-        token = self._token(reply)
-        self._ends_at = time.monotonic() + self._lifetime(reply)
-        self._generation += 1
         base_url = get(reply.data, self.section["base_url_path"]) if "base_url_path" in self.section else None
-        if base_url:
-            self.api.base_url = str(base_url).rstrip("/")
-        return self._dress(token)
+        issued = Issued(self._token(reply), self._lifetime(reply), str(base_url or "").rstrip("/"))
+        changed = {name: value for name, value in self.replaced(reply).items() if secrets.get(name) != value}
+        return Renewal(issued, changed)
+
+    def _use(self, issued: Issued) -> Credentials:
+        self._ends_at = time.monotonic() + issued.seconds
+        if issued.base_url:
+            self.api.base_url = issued.base_url
+        self._redact(issued.token)
+        return self._dress(issued)
+
+    def _redact(self, token: Any) -> None:
+        for part in token if isinstance(token, list) else token.values() if isinstance(token, dict) else [token]:
+            self.api.http.redact.add(to_text(part))
 
     def _token(self, reply: Reply) -> Any:
         if "token_header" in self.section:
@@ -124,16 +190,14 @@ class TokenAuth(Authenticator, ABC):
                 fix="Check user and password; then `token_path` in the declaration.",
                 code="AUTH_DENIED",
             )
-        for part in token if isinstance(token, list) else token.values() if isinstance(token, dict) else [token]:
-            self.api.http.redact.add(to_text(part))
         return token
 
-    def _dress(self, token: Any) -> Credentials:
+    def _dress(self, issued: Issued) -> Credentials:
         """The headers and parameters that carry a token."""
-        scope = self.scope.extend(token=token)
+        scope = self.scope.extend(token=issued.token)
         query = _texts(render(self.section.get("query", {}), scope))
         default = {} if query else _BEARER
-        return Credentials(_texts(render(self.section.get("headers", default), scope)), query, self._generation)
+        return Credentials(_texts(render(self.section.get("headers", default), scope)), query, issued.generation)
 
     def _lifetime(self, reply: Reply) -> float:
         """Seconds to use the token: what the answer tells, else what is declared, else for ever; less the margin."""
@@ -173,44 +237,36 @@ def _sign_in_error(failure: Failure) -> HubError:
 class SessionAuth(TokenAuth):
     """A login request that answers with a session token."""
 
-    def request_token(self) -> Reply:
+    def request_token(self, secrets: Mapping[str, str]) -> Reply:
         return self.api.login(self.section["login"])
 
 
 class OAuth2(TokenAuth):
-    """OAuth 2 without a browser: client credentials, refresh token, password, assertion, or a system's own grant.
+    """OAuth 2: client credentials, refresh token, password, assertion, or a system's own grant."""
 
-    `on_rotation` is told the new refresh token when the system replaces it.
-    """
+    def request_token(self, secrets: Mapping[str, str]) -> Reply:
+        filled = render(self.section, self.scope.extend(secret=secrets))
+        return self._ask_token(filled, self._grant(filled))
 
-    def __init__(
-        self,
-        section: Mapping[str, Any],
-        scope: Scope,
-        api: ApiClient,
-        on_rotation: Callable[[str, str], None] | None = None,
-    ) -> None:
-        super().__init__(section, scope, api)
-        self._on_rotation = on_rotation
-        self._rotated: str | None = None
+    def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> Reply:
+        """Exchange the code that a sign-in in the browser brought for tokens (RFC 6749 section 4.1.3, RFC 7636)."""
+        grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        return self._ask_token(render(self.section, self.scope), {**grant, "code_verifier": verifier})
 
-    def request_token(self) -> Reply:
-        filled = render(self.section, self.scope)
+    def _ask_token(self, filled: Mapping[str, Any], grant: Mapping[str, str]) -> Reply:
         headers = _texts(filled.get("token_headers", {}))
-        form = {**self._grant(filled), **self._client(filled, headers), **_texts(filled.get("token_params", {}))}
+        form = {**grant, **self._client(filled, headers), **_texts(filled.get("token_params", {}))}
         as_json = filled.get("body_format") == "json"
         url = self.api.url(self.section["token_url"], self.scope, base=self.api.home_url)
-        reply = self.api.send(
+        return self.api.send(
             "POST", url, headers=headers, json=form if as_json else None, form=None if as_json else form, signed=False
         )
-        self._keep_rotated(reply)
-        return reply
 
     def _grant(self, filled: Mapping[str, Any]) -> dict[str, str]:
-        grant = filled.get("grant", "client_credentials")
+        grant = _GRANTS_AT_RUN_TIME.get(filled.get("grant", ""), filled.get("grant", "client_credentials"))
         form = {"grant_type": JWT_BEARER if grant == "jwt_bearer" else grant}
         if grant == "refresh_token":
-            form["refresh_token"] = self._rotated or filled["refresh_token"]
+            form["refresh_token"] = self._stored_refresh_token(filled)
         if grant == "password":
             form |= {"username": filled["username"], "password": filled.get("password", "")}
         if "scope" in filled:
@@ -237,23 +293,56 @@ class OAuth2(TokenAuth):
             )
         return form
 
-    def _keep_rotated(self, reply: Reply) -> None:
-        new = None if reply.failure else get(reply.data, "refresh_token")
-        if not new or self.section.get("grant") != "refresh_token" or new == self._rotated:
-            return
-        self._rotated = str(new)
-        self.api.http.redact.add(self._rotated)
-        names = [r.path for r in compile_template(self.section["refresh_token"]).references if r.root == "secret"]
-        if names and self._on_rotation:
-            self._on_rotation(names[0], self._rotated)
+    def _stored_refresh_token(self, filled: Mapping[str, Any]) -> str:
+        if token := filled.get("refresh_token"):
+            self.api.http.redact.add(str(token))
+            return str(token)
+        raise AuthError(
+            "Nobody has signed in at the system yet.",
+            where="auth.refresh_token",
+            fix="Sign in at the system on the page of the connection.",
+            code="AUTH_DENIED",
+        )
+
+    def replaced(self, reply: Reply) -> dict[str, str]:
+        """The refresh token where the answer brings another one and a secret holds it."""
+        grant = self.section.get("grant", "")
+        new = get(reply.data, "refresh_token")
+        if not new or _GRANTS_AT_RUN_TIME.get(grant, grant) != "refresh_token":
+            return {}
+        self.api.http.redact.add(str(new))
+        name = self.refresh_secret
+        return {name: str(new)} if name else {}
+
+    @property
+    def refresh_secret(self) -> str:
+        """The name of the secret that holds the refresh token, empty when it stands in the declaration."""
+        found = compile_template(self.section.get("refresh_token", "")).references
+        return next((reference.path for reference in found if reference.root == "secret"), "")
 
 
-def build_auth(
-    section: Mapping[str, Any], scope: Scope, api: ApiClient, on_rotation: Callable[[str, str], None] | None = None
-) -> Authenticator:
-    """The authenticator of an `auth` section."""
+def chosen_way(section: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
+    """The `auth` section that the connection has chosen; raises ConfigError for a way that there is not."""
+    name, ways = to_text(render(section["by"], scope)), section["ways"]
+    if name not in ways:
+        raise ConfigError(
+            f"There is no way to sign in called {name!r}.", where="auth.by", fix=f"Use {', '.join(ways)}."
+        )
+    way: Mapping[str, Any] = ways[name]
+    return way
+
+
+def build_auth(section: Mapping[str, Any], scope: Scope, api: ApiClient, tokens: Callable[[], Tokens]) -> Authenticator:
+    """The authenticator of an `auth` section; `tokens` is asked for when a token is first needed."""
+    if section.get("type") == "choice":
+        return build_auth(chosen_way(section, scope), scope, api, tokens)
     if section.get("type") == "oauth2":
-        return OAuth2(section, scope, api, on_rotation)
+        return OAuth2(section, scope, api, tokens)
     if section.get("type") == "session":
-        return SessionAuth(section, scope, api)
+        own = LocalTokens({}, lambda name, value: None)
+        return SessionAuth(section, scope, api, lambda: own)
+    if section.get("type") == "oauth1":
+        return SigningAuth(section, scope)
+    if section.get("type") == "jwt":
+        return JwtAuth(section, scope, api)
     return FixedAuth(section, scope)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,9 +16,12 @@ import orjson
 
 from connectors.declared import DeclaredConnector
 from connectors.exact_json import parse_json
-from connectors.failures import Classifier, Failure, page_failure, sentence
+from connectors.failures import Classifier, Failure, page_failure, read_error, sentence
 from connectors.limiter import Limiter, LocalLimiter, gap_seconds, is_its_own
+from connectors.paths import get
 from connectors.rest.auth import Authenticator, Credentials, build_auth
+from connectors.rest.issued import Tokens
+from connectors.rest.usage import UsageWatch
 from connectors.template import Scope, render, render_path, render_text, to_text
 from connectors.web_pages import is_page
 from hub.common.errors import ConfigError, HubError
@@ -25,6 +31,7 @@ DEFAULT_CONCURRENCY = 4
 # The system says "too many" without saying for how long.
 DEFAULT_BUSY_SECONDS = 1.0
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_PART_NAME = re.compile(r'[\r\n"]')
 _QUERY_SAFE = "-._~:,@/!*'()$"
 
 
@@ -46,7 +53,7 @@ class Reply:
 class ApiClient:
     """Sends the requests of one connection."""
 
-    def __init__(self, connector: DeclaredConnector, *, on_rotation: Callable[[str, str], None] | None = None) -> None:
+    def __init__(self, connector: DeclaredConnector, *, tokens: Callable[[], Tokens]) -> None:
         body, limits = connector.declaration.body, connector.limits
         self.scope = connector.scope
         # a token answer may move everything but the sign-in itself to another address
@@ -66,10 +73,13 @@ class ApiClient:
         self._trusted = frozenset(render(body.get("trusted_hosts", []), self.scope))
         self._headers: Mapping[str, Any] = body.get("headers", {})
         self._query: Mapping[str, Any] = body.get("query", {})
+        self.usage = UsageWatch(limits.get("usage"))
+        self._locating: Mapping[str, Any] = body.get("base_url_from", {})
+        self._locate_lock = threading.Lock()
         own = LocalLimiter(gap_seconds(limits))
         # a stored connection is handed the limiter that all workers share
         self._limiter: Callable[[], Limiter] = lambda: connector.limiter or own
-        self._auth: Authenticator = build_auth(body.get("auth", {}), self.scope, self, on_rotation)
+        self.auth: Authenticator = build_auth(body.get("auth", {}), self.scope, self, tokens)
 
     def url(self, path: str, scope: Scope, *, base: str = "") -> str:
         """The address of a path template."""
@@ -98,32 +108,46 @@ class ApiClient:
         headers: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
+        multipart: bool = False,
+        content: Callable[[], bytes] | None = None,
         good: Sequence[int] = (),
         signed: bool = True,
+        raw: bytes | None = None,
     ) -> Reply:
-        """Send a request; a refused token is renewed once. `signed=False` sends no credentials (and to any host)."""
+        """Send a request; a refused token is renewed once. `signed=False` sends no credentials (and to any host).
+
+        `raw` is a body that is written already; its Content-Type stands in `headers`.
+        `content` makes the body at the moment of each sending, for what carries its time.
+        """
         credentials = Credentials()
         if signed:
-            credentials = self._auth.credentials()
+            credentials = self.auth.credentials()
             self._refuse_strange_host(url)
-        body, content_type = _encode_body(json, form)
+        encoded = _encode_parts(form or {}) if multipart else _encode_body(json, form)
+        body, content_type = encoded if raw is None else (raw, dict[str, str]())
         head = {**content_type, **self._common(self._headers), **_strings(headers or {})}
 
         def once(credentials: Credentials) -> Reply:
             parameters = {**self._common(self._query), **(query or {}), **credentials.query} if signed else query or {}
+            address = with_query(url, parameters)
+            own = (
+                credentials.sign(method, address, None if multipart else _strings(form or {}))
+                if credentials.sign
+                else {}
+            )
             answer = partial(
                 self.http.send,
                 method,
-                with_query(url, parameters),
-                headers={**head, **credentials.headers},
-                body=body,
+                address,
+                headers={**head, **credentials.headers, **own},
                 timeout_seconds=self.time_limit,
             )
-            return replace(self._in_turn(lambda: self.read_reply(answer(), good)), url=url)
+            made = content or (lambda: body)
+            return replace(self._in_turn(lambda: self.read_reply(answer(body=made()), good)), url=url)
 
         reply = once(credentials)
-        if signed and reply.failure and reply.failure.kind == "auth_expired" and self._auth.renew(credentials):
-            reply = once(self._auth.credentials())
+        if signed and reply.failure and reply.failure.kind == "auth_expired" and self.auth.renew(credentials):
+            reply = once(self.auth.credentials())
         if signed and reply.failure and reply.failure.kind in ("auth_expired", "auth_denied"):
             self._limiter().refuse(sentence(reply.failure))
         return reply
@@ -135,8 +159,11 @@ class ApiClient:
         failed, busy_seconds = "", None
         try:
             reply = exchange()
+            self.usage.note(reply.answer.headers)
             if reply.failure and reply.failure.kind in ("throttled", "quota"):
                 busy_seconds = reply.failure.retry_after or DEFAULT_BUSY_SECONDS
+            elif not reply.failure:
+                busy_seconds = self.usage.pause_seconds(reply.answer.headers)
             elif reply.failure and reply.failure.kind in ("server_transient", "timeout"):
                 failed = sentence(reply.failure)
             return reply
@@ -174,14 +201,15 @@ class ApiClient:
                 body = {**(body or {}), **parameters}
             else:
                 query |= parameters
-        as_form = section.get("body_format") == "form"
+        form = section.get("body_format") if section.get("body_format") in ("form", "multipart") else ""
         return self.send(
             section.get("method", method),
             link or self.url(changes.get("path", section["path"]), scope),
             query=query,
             headers={**render({**section.get("headers", {}), **changes.get("headers", {})}, scope), **headers},
-            json=None if as_form else body,
-            form=body if as_form else None,
+            json=None if form else body,
+            form=body if form else None,
+            multipart=form == "multipart",
             good=good,
         )
 
@@ -199,8 +227,36 @@ class ApiClient:
         )
 
     def sign_in(self) -> None:
-        """Fetch a token where the kind of sign-in needs one; raises AuthError when it is refused."""
-        self._auth.credentials()
+        """Find the account's address and fetch a token, where that is needed; raises AuthError when it is refused."""
+        if self._locating:
+            with self._locate_lock:
+                if self._locating:
+                    self._locate(self._locating)
+                    self._locating = {}
+        self.auth.credentials()
+
+    def _locate(self, section: Mapping[str, Any]) -> None:
+        """Ask the system which address this account has; raises what the answer means, ConfigError without one."""
+        filled = render(section, self.scope)
+        reply = self.send(
+            section.get("method", "GET"),
+            self.url(section["path"], self.scope, base=self.home_url),
+            query=filled.get("query"),
+            headers=filled.get("headers"),
+            json=filled.get("json"),
+            signed=bool(section.get("signed")),
+        )
+        if reply.failure:
+            raise read_error(reply.failure)
+        found = get(reply.data, section["base_url_path"])
+        if not isinstance(found, str) or not found.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"The answer names no address at {section['base_url_path']!r}.",
+                where=reply.answer.where,
+                fix="Check the account in the connection, then `base_url_from` in the declaration.",
+                code="BASE_URL",
+            )
+        self.base_url = found.rstrip("/")
 
     def read_reply(self, answer: HttpAnswer, good: Sequence[int] = ()) -> Reply:
         """Parse an answer and judge it."""
@@ -264,17 +320,31 @@ def _encode_body(json: Any, form: Mapping[str, Any] | None) -> tuple[bytes, dict
     return b"", {}
 
 
+def _encode_parts(form: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """Fields as multipart/form-data (RFC 7578)."""
+    boundary = uuid.uuid4().hex
+    fields = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{_PART_NAME.sub("_", name)}"\r\n\r\n{value}\r\n'
+        for name, value in _strings(form).items()
+    )
+    return f"{fields}--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
 def _parse(body: bytes, content_type: str) -> tuple[Any, bool, str]:
     """Data, whether the careful parser was needed, and why there is no data."""
     if not body.strip():
         return None, False, ""
+    try:
+        return *parse_json(body.removeprefix(b"\xef\xbb\xbf")), ""
+    except (ValueError, RecursionError) as error:
+        broken: Exception = error
+    # JSON is UTF-8, whatever a header says (RFC 8259); where it is not, the header may know better
     charset = content_type.lower().partition("charset=")[2].split(";")[0].strip(' "')
     try:
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
-            body = body.decode(charset).encode()
-        data, careful = parse_json(body.removeprefix(b"\xef\xbb\xbf"))
-        return data, careful, ""
+            return *parse_json(body.decode(charset).removeprefix("\ufeff").encode()), ""
     except (ValueError, LookupError, RecursionError) as error:
-        if content_type.lower().startswith("text/plain"):
-            return None, False, ""
-        return None, False, f"it is not whole JSON ({str(error) or 'nested too deeply'})"
+        broken = error
+    if content_type.lower().startswith("text/plain"):
+        return None, False, ""
+    return None, False, f"it is not whole JSON ({str(broken) or 'nested too deeply'})"

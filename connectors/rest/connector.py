@@ -8,17 +8,22 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, ClassVar, Literal
 
-from connectors.base import DEFAULT_SETTLE_SECONDS, REMOVALS
+from connectors.base import DEFAULT_SETTLE_SECONDS, REMOVALS, Quota
 from connectors.checking import Step, StepName, run_steps
 from connectors.cursors import CursorFormat
 from connectors.declared import DeclaredConnector, field_infos, key_fields, stream_label
 from connectors.failures import read_error
 from connectors.inference import infer_fields
+from connectors.jobs import JobBook, MemoryBook
 from connectors.page_records import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from connectors.paths import first
+from connectors.rest import bulk
+from connectors.rest.bulk_writing import BulkWriter
 from connectors.rest.children import Children
 from connectors.rest.client import ApiClient, Reply
 from connectors.rest.finding import Finder
+from connectors.rest.issued import LocalTokens
+from connectors.rest.open_jobs import OpenJobs, Patience
 from connectors.rest.paginators import DEFAULT_PAGE_SIZE, build_paginator
 from connectors.rest.reading import Crawl, Source
 from connectors.rest.writing import Writer
@@ -30,6 +35,7 @@ from hub.common.records import CheckStep, Page, Record, StreamInfo, StreamSpec, 
 from hub.common.wire import parse_url
 
 SAMPLE_SIZE = 20
+SIGN_IN_SECONDS = 10.0
 
 
 class RestConnector(DeclaredConnector):
@@ -47,15 +53,29 @@ class RestConnector(DeclaredConnector):
 
     @cached_property
     def api(self) -> ApiClient:
-        return self.client_class(self, on_rotation=self._rotated)
+        own = LocalTokens(self.secrets, self._rotated)
+        return self.client_class(self, tokens=lambda: self.tokens or own)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.api.concurrency, thread_name_prefix="write")
 
+    @cached_property
+    def _bulk_writers(self) -> dict[str, BulkWriter]:
+        return {}
+
+    @cached_property
+    def _own_book(self) -> JobBook:
+        return MemoryBook()
+
     def _rotated(self, name: str, value: str) -> None:
         if self.on_secret_changed:
             self.on_secret_changed(name, value)
+
+    def declared_stream(self, spec: StreamSpec) -> Mapping[str, Any]:
+        """As declared; what the connection says about bulk jobs itself is laid over."""
+        section, own = super().declared_stream(spec), self.config.get("bulk")
+        return {**section, "bulk": {**section["bulk"], **own}} if own and "bulk" in section else section
 
     # --- check -----------------------------------------------------------------------------------------------------
 
@@ -79,10 +99,20 @@ class RestConnector(DeclaredConnector):
         self.api.http.try_to_connect(self.api.base_url, timeout_seconds=seconds)
         return f"{parse_url(self.api.base_url).host} answers."
 
+    def refusal(self) -> str:
+        try:
+            self._authenticate(SIGN_IN_SECONDS)
+        except AuthError as error:
+            return str(error)
+        except HubError:
+            # that it does not answer is for those to find who have work for it
+            return ""
+        return ""
+
     def _authenticate(self, seconds: float) -> str:
         section = self.declaration.body.get("check", {})
         self.api.time_limit = seconds
-        if not {"path", "call"} & set(section):
+        if not {"path", "call", "operation"} & set(section):
             self.api.sign_in()
             return "No request is declared that tells whose account it is."
         reply = self.api.ask(section, self.scope)
@@ -148,7 +178,25 @@ class RestConnector(DeclaredConnector):
             parent = StreamSpec(section["for_each"]["stream"])
             parents = partial(self.read, parent, cursor=None)
             return Children(self.api, self.source(stream, section), self.scope, parents).pages(cursor, resume)
-        return Crawl(self.api, self.source(stream, section), self.scope, cursor, resume).pages()
+        if "read_above" in section.get("bulk", {}) and not 0 < stream.page_size <= SAMPLE_SIZE:
+            return self._read_by_size(stream, section, cursor, resume)
+        return self._crawl(stream, section, cursor, resume).pages()
+
+    def _crawl(self, stream: StreamSpec, section: Mapping[str, Any], cursor: str | None, resume: Any) -> Crawl:
+        return Crawl(self.api, self.source(stream, section), self.scope, cursor, resume)
+
+    def _read_by_size(
+        self, stream: StreamSpec, section: Mapping[str, Any], cursor: str | None, resume: Any
+    ) -> Iterator[Page]:
+        """By a job what is large, page by page what is not; a pass that has begun goes on as it began."""
+        source, above = self.source(stream, section), section["bulk"]["read_above"]
+        crawl = bulk.SizedCrawl(self.api, source, self.scope, cursor, resume)
+        by_job = partial(bulk.JobCrawl, self.api, source, self.scope, cursor)
+        if resume and "job" in resume:
+            return by_job(resume, crawl.query_text()).pages()
+        if resume:
+            return crawl.pages()
+        return bulk.read_by_size(crawl, lambda: by_job(None, crawl.query_text()).pages(), above)
 
     def source(self, stream: StreamSpec, section: Mapping[str, Any]) -> Source:
         """What the pages of a stream need to know about it."""
@@ -176,7 +224,36 @@ class RestConnector(DeclaredConnector):
         if not section.get("write"):
             raise ConfigError(f"The stream {stream.name!r} can only be read.", where=self.declaration.source)
         finder = self._finder(stream, section) if "find" in section else None
-        return Writer(self.api, section, self.scope, finder, self._pool).write(items)
+        writer = self._writer(stream, section, finder)
+        done = self._write_by_job(stream, section, items)
+        rest = [position for position in range(len(items)) if position not in done]
+        done |= dict(zip(rest, writer.write([items[position] for position in rest]), strict=True))
+        return [done[position] for position in range(len(items))]
+
+    def _writer(self, stream: StreamSpec, section: Mapping[str, Any], finder: Finder | None) -> Writer:
+        jobs = OpenJobs(self._book, stream.name, Patience.of(self.limits))
+        return Writer(self.api, section, self.scope, finder, self._pool, jobs)
+
+    @property
+    def _book(self) -> JobBook:
+        return self.jobs or self._own_book
+
+    def _write_by_job(
+        self, stream: StreamSpec, section: Mapping[str, Any], items: Sequence[WriteItem]
+    ) -> dict[int, WriteOutcome]:
+        """What a bulk job does of these items; nothing where none is declared, or where there are too few for one."""
+        above = section.get("bulk", {}).get("write_above")
+        if above is None or "upsert" not in section["write"]:
+            return {}
+        if stream.name not in self._bulk_writers:
+            self._bulk_writers[stream.name] = BulkWriter(self.api, stream.name, section, self.scope, self._book)
+        writer = self._bulk_writers[stream.name]
+        return writer.write(items, above=above) if len(items) > above or writer.has_open_job() else {}
+
+    def batch_for(self, stream: StreamSpec) -> int:
+        section = self.declared_stream(stream).get("bulk", {})
+        batch: int = section.get("batch", bulk.DEFAULT_BATCH) if "write_above" in section else self.batch_size
+        return batch
 
     def safety(self, stream: StreamSpec, *, updating: bool = False) -> str:
         section = self.declared_stream(stream)
@@ -195,7 +272,17 @@ class RestConnector(DeclaredConnector):
         return self._finder(stream, section).find(keys)
 
     def _finder(self, stream: StreamSpec, section: Mapping[str, Any]) -> Finder:
-        return Finder(self.api, section, self.scope, self._reader(stream, section), key_fields(section, stream))
+        def read_all() -> Iterator[Record]:
+            return (record for page in self.read(StreamSpec(stream.name), cursor=None) for record in page.records)
+
+        reader, key = self._reader(stream, section), key_fields(section, stream)
+        return Finder(self.api, section, self.scope, reader, key, read_all)
+
+    def quota(self) -> Quota | None:
+        return self.api.usage.last
+
+    def server(self) -> str:
+        return self.api.base_url if self.api.base_url.startswith("https://") else ""
 
     def close(self) -> None:
         if "_pool" in self.__dict__:

@@ -46,7 +46,7 @@ class Paginator(ABC):
 
     def values(self, state: State) -> dict[str, Any]:
         """The values that the request's templates may use."""
-        return {"limit": self.size}
+        return {"limit": self.size, **({"kept": state["kept"]} if "kept" in state else {})}
 
     def next(self, state: State, got: Got) -> State | None:
         """The state of the page after this one, None when this was the last."""
@@ -57,7 +57,14 @@ class Paginator(ABC):
         if empty > _MAX_EMPTY_PAGES:
             raise endless(f"{empty} pages in a row held no record, and the system still promises more")
         counts = {"seen": state.get("seen", 0) + len(got.items), "widest": max(state.get("widest", 0), len(got.items))}
-        return {**counts, **({"empty": empty} if empty else {}), **after}
+        return {**counts, **({"empty": empty} if empty else {}), **self._kept(state, got), **after}
+
+    def _kept(self, state: State, got: Got) -> State:
+        """What the first answer said for all later requests."""
+        paths: Mapping[str, str] = self.section.get("keep", {})
+        if not paths:
+            return {}
+        return {"kept": state.get("kept") or {name: get(got.data, path) for name, path in paths.items()}}
 
     @abstractmethod
     def advance(self, state: State, got: Got) -> State | None:
@@ -81,6 +88,8 @@ def is_true(value: Any) -> bool:
 
 def _count(got: Got, path: str | None, header: str | None) -> int | None:
     value = get(got.data, path) if path else got.headers.get(header.lower()) if header else None
+    if isinstance(value, list):
+        return len(value)
     try:
         return int(value) if value is not None else None
     except (TypeError, ValueError):
@@ -224,7 +233,7 @@ class Keyset(Paginator):
         return {**super().parameters(state), **({name: state["last"]} if name and "last" in state else {})}
 
     def values(self, state: State) -> dict[str, Any]:
-        return {**super().values(state), "last": state.get("last")}
+        return {**super().values(state), "last": state.get("last", self.section.get("first_key"))}
 
     def advance(self, state: State, got: Got) -> State | None:
         if self.is_over(state, got):

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.cursors import CursorFormat, HighWater, start_value
-from connectors.failures import read_error
+from connectors.exact_json import find_doubled
+from connectors.failures import holds, read_error
 from connectors.page_records import RecordReader
 from connectors.paths import get
 from connectors.rest.client import ApiClient, Reply
 from connectors.rest.paginators import Got, Paginator, State, endless
-from connectors.template import Scope
+from connectors.template import Scope, to_text
 from hub.common.errors import ConfigError, TransientError
 from hub.common.records import Page, Record
 
@@ -41,21 +42,25 @@ class Crawl:
         self.state: State = resume.get("at") or source.paginator.first()
         self._print: str = resume.get("print", "")
         self._seen = {self._print} if self._print else set()
+        self._steps = {_step(self.state)}
         high = resume.get("high", self.cursor) if source.cursor_paths else None
         self._high = HighWater(source.cursor_paths, source.form, high)
         self._incremental: Mapping[str, Any] = source.section.get("incremental", {})
+        self._told: str | None = resume.get("told")
         self._scope = scope.extend(cursor=self._cursor_value())
         self._changes: Mapping[str, Any] = self._incremental if self._cursor_value() else {}
 
     def pages(self) -> Iterator[Page]:
         """The pages that are left; at least one, which may be empty."""
         state: State | None = self.state
+        self._prepare()
         while state is not None:
             reply = self._ask(state)
             if reply is None:
                 yield Page([], cursor=self._high.value)
                 return
             items = extract_items(reply.data, self.source.section)
+            _refuse_doubled(reply, items)
             got = Got(reply.data, reply.answer.headers, items)
             if self._is_repeated(state, items):
                 yield Page([], cursor=self._high.value)
@@ -63,8 +68,22 @@ class Crawl:
             following = self.source.paginator.next(state, got)
             if following and "url" in following:
                 following["url"] = self.api.follow(following["url"], reply.url)
+            self._refuse_loop(following)
             yield self._page(reply, items, following)
             state = following
+
+    @property
+    def _told_path(self) -> str:
+        """Where the last page tells the cursor, when it does not stand in the records."""
+        return str(self._incremental.get("delta_link") or self._incremental.get("token_path") or "")
+
+    def _prepare(self) -> None:
+        """Send the request that the system wants before it is read."""
+        section = self.source.section.get("prepare")
+        if section:
+            reply = self.api.ask(section, self._scope, method="POST")
+            if reply.failure:
+                raise read_error(reply.failure)
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -72,6 +91,8 @@ class Crawl:
         section = self._incremental
         if not self.cursor or section.get("client_filter") or section.get("delta_link"):
             return section.get("initial") if not self.cursor else None
+        if section.get("token_path"):
+            return self.cursor
         overlap = section.get("overlap_seconds", 0) or (0 if section.get("inclusive", True) else 1)
         return start_value(
             self.cursor, form=self.source.form, overlap_seconds=overlap, send_format=section.get("send_format", "")
@@ -89,9 +110,24 @@ class Crawl:
             link=link,
         )
         is_first = state == paginator.first()
+        if reply.failure and is_first and self._is_cursor_expired(reply):
+            return self._begin_anew()
         if reply.failure and reply.failure.kind == "not_found" and not is_first and paginator.ends_with_not_found:
             return None
         return read_reply(reply)
+
+    def _is_cursor_expired(self, reply: Reply) -> bool:
+        """Whether the system has forgotten the place that reading should go on from."""
+        facts = {"data": reply.data, "status": reply.answer.status, "headers": reply.answer.headers}
+        return bool(self.cursor) and any(holds(c, **facts) for c in self._incremental.get("expired_when", ()))
+
+    def _begin_anew(self) -> Reply | None:
+        """Read everything: what changed since can no longer be told."""
+        self.cursor = None
+        self._high = HighWater(self.source.cursor_paths, self.source.form)
+        self._scope = self._scope.extend(cursor=self._cursor_value())
+        self._changes = self._incremental if self._cursor_value() else {}
+        return self._ask(self.source.paginator.first())
 
     # --- pages -----------------------------------------------------------------------------------------------------
 
@@ -109,6 +145,13 @@ class Crawl:
             return True
         raise endless("the same records came twice; the system seems to ignore the paging parameters")
 
+    def _refuse_loop(self, following: State | None) -> None:
+        """Raise ConfigError when a token or an address comes back, although its records may look new."""
+        step = _step(following or {})
+        if step and step in self._steps:
+            raise endless("the answers lead back to a page that was read before")
+        self._steps.add(step)
+
     def _page(self, reply: Reply, items: Sequence[Any], following: State | None) -> Page:
         records, bad = self.source.reader.read(
             items, size=len(reply.answer.body), suspicious=reply.careful or b"\\u0000" in reply.answer.body
@@ -116,15 +159,26 @@ class Crawl:
         if self._incremental.get("client_filter") and self.cursor:
             records = self._newer(records)
         high = self._high.raise_to(records) if self.source.cursor_paths else None
-        if self._incremental.get("delta_link"):
-            high = get(reply.data, self._incremental["delta_link"]) or self.cursor
+        if told := self._told_path:
+            high = to_text(get(reply.data, told) or "") or self.cursor
+        if "answer_cursor" in self._incremental:
+            high = self._told_cursor(reply)
         return Page(
             records,
             resume=self._resume(following),
             cursor=high,
-            ordered=bool(self._incremental.get("ordered")) and not self._incremental.get("delta_link"),
+            ordered=bool(self._incremental.get("ordered"))
+            and not self._told_path
+            and "answer_cursor" not in self._incremental,
             bad=bad,
         )
+
+    def _told_cursor(self, reply: Reply) -> str | None:
+        """What the first answer names; a later one may name a moment that its own records had not seen."""
+        if self._told is None:
+            told = get(reply.data, self._incremental["answer_cursor"])
+            self._told = str(told) if told not in (None, "") else self.cursor
+        return self._told
 
     def _newer(self, records: list[Record]) -> list[Record]:
         assert self.cursor is not None
@@ -135,7 +189,15 @@ class Crawl:
         if following is None:
             return None
         resume = {"at": following, "from": self.cursor, "high": self._high.value}
+        if self._told is not None:
+            resume["told"] = self._told
         return {**resume, "print": self._print} if self._seen else resume
+
+
+def _step(state: State) -> bytes:
+    """A short mark of the token or address that a state leads to; nothing for states that count."""
+    place = state.get("url", state.get("next"))
+    return hashlib.blake2b(repr(place).encode("utf-8", "surrogatepass"), digest_size=8).digest() if place else b""
 
 
 def fingerprint(items: Sequence[Any]) -> str:
@@ -154,6 +216,18 @@ def read_reply(reply: Reply) -> Reply:
             f"The answer cannot be read: {why}.", where=reply.answer.where, code="BROKEN", fix="It is asked for again."
         )
     return reply
+
+
+def _refuse_doubled(reply: Reply, items: Sequence[Any]) -> None:
+    """Raise TransientError for a name that stands twice around the records, where paging is told."""
+    doubled = find_doubled(reply.data, skip={id(item) for item in items}) if reply.careful else None
+    if doubled is not None:
+        raise TransientError(
+            f"The answer cannot be read: {doubled!r} stands twice in it, with two values.",
+            where=reply.answer.where,
+            code="BROKEN",
+            fix="It is asked for again.",
+        )
 
 
 def extract_items(data: Any, section: Mapping[str, Any]) -> list[Any]:

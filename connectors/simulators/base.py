@@ -25,11 +25,21 @@ from connectors.simulators.tables import ObjectType, Problem, Row, Table
 
 @dataclass(slots=True)
 class Settings:
-    """What a test may turn: the largest page, the life of a token in seconds, the calls a day (0: no limit)."""
+    """What a test may turn: the largest page, the life of a token in seconds, the calls a day (0: no limit).
+
+    `locked_writes` is how many of the next writes meet a row that somebody else has locked, `rotates` whether a refresh
+    token is replaced when it is used, `job_steps` how often an asynchronous job is asked before it moves on.
+    """
 
     page_limit: int = 0
     token_seconds: int = 3600
     daily_limit: int = 0
+    locked_writes: int = 0
+    rotates: int = 0
+    job_steps: int = 1
+    # requests at once, and rows that one query can reach
+    concurrency: int = 0
+    row_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,8 @@ class Simulator(ABC):
     _routes: ClassVar[list[tuple[str, re.Pattern[str], str]]]
 
     def __init_subclass__(cls) -> None:
-        cls._routes = [(*handler.route, name) for name, handler in vars(cls).items() if hasattr(handler, "route")]
+        found = {name: handler for kind in reversed(cls.__mro__) for name, handler in vars(kind).items()}
+        cls._routes = [(*handler.route, name) for name, handler in found.items() if hasattr(handler, "route")]
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -103,8 +114,20 @@ class Simulator(ABC):
     def new_id(self, kind: ObjectType, n: int) -> str:
         """The id of the n-th row of an object."""
 
+    def credentials(self) -> dict[str, str]:
+        """What a connection to this system may sign in with, by the names of the form's fields."""
+        return {}
+
+    def act(self, name: str, spec: Mapping[str, Any]) -> Any:
+        """Let somebody do something inside the system that no request of its API can do; ValueError where nobody can."""
+        raise ValueError(f"Nobody can {name} in this system.")
+
     def revoke_tokens(self) -> None:  # noqa: B027 - systems with fixed keys have nothing to revoke
         """Forget every token handed out."""
+
+    def deliver(self) -> list[dict[str, Any]]:
+        """Send the notifications that are due; how each was answered."""
+        return []
 
     def throttled(self, retry_after: int | None) -> Refusal:
         headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}

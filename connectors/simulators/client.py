@@ -59,6 +59,10 @@ class Control:
     def now(self) -> str:
         return str(self.call("GET", "clock")["now"])
 
+    def act(self, name: str, **spec: Any) -> Any:
+        """Let somebody do something inside the system."""
+        return self.call("POST", f"act/{name}", spec)
+
     def add_fault(self, kind: str, **spec: Any) -> str:
         """Fields as in `faults.TransportFault`; the id of the new fault."""
         return str(self.call("POST", "faults", {"kind": kind, **spec})[0]["id"])

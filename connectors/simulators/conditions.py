@@ -68,6 +68,30 @@ class ConditionParser(ABC):
             return test
         return self.comparison()
 
+    def listed(self, value: Callable[[], Any]) -> list[Any]:
+        """Values in brackets with commas between them; `value` reads one."""
+        self.expect("(")
+        values = [value()]
+        while self.take(","):
+            values.append(value())
+        self.expect(")")
+        return values
+
+    def order(self, column: Callable[[], str]) -> tuple[tuple[str, bool], ...]:
+        """What follows ORDER: (column, is descending) for each; `column` reads one."""
+        self.expect("BY")
+        found = [self._ordering(column)]
+        while self.take(","):
+            found.append(self._ordering(column))
+        return tuple(found)
+
+    def _ordering(self, column: Callable[[], str]) -> tuple[str, bool]:
+        name = column()
+        descending = self.take("DESC")
+        if not descending:
+            self.take("ASC")
+        return name, descending
+
     def next(self) -> Token:
         if self._position >= len(self._tokens):
             raise self.failure("unexpected end of the text")

@@ -75,6 +75,14 @@ class Control:
             return {name: len(table.rows) for name, table in self.simulator.tables.items()}
         return list(self.simulator.tables[name].rows.values())
 
+    def post_deliver(self, request: Request, rest: str) -> Any:
+        """Send the notifications that are due by the clock; how each was answered."""
+        return self.simulator.deliver()
+
+    def post_act(self, request: Request, rest: str) -> Any:
+        """{…}: what somebody does inside the system; the name of the act stands in the address."""
+        return self.simulator.act(rest, _body(request))
+
     def get_planted(self, request: Request, rest: str) -> Any:
         """The faults in this system's data, and what the hub must arrive at in the end."""
         firm = self.simulator.firm
@@ -82,6 +90,10 @@ class Control:
             return {"faults": [], "totals": {}}
         mine = [asdict(fault) for fault in firm.faults if fault.system == self.simulator.system]
         return {"faults": mine, "totals": totals(firm)}
+
+    def get_credentials(self, request: Request, rest: str) -> Any:
+        """What a connection may sign in with, by form field."""
+        return self.simulator.credentials()
 
     def post_drift(self, request: Request, rest: str) -> Any:
         """{object, field, action: drop|rename|set|text, to}: from now on reads show the field so."""
@@ -116,7 +128,7 @@ class Control:
         return asdict(self.simulator.settings)
 
     def post_settings(self, request: Request, rest: str) -> Any:
-        """{page_limit, token_seconds, daily_limit}: those that are given change."""
+        """{page_limit, token_seconds, daily_limit, …}: those that are given change."""
         known = {field.name for field in fields(Settings)}
         for name, value in _body(request).items():
             if name not in known:

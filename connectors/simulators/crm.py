@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.simulators import crm_data, soql
 from connectors.simulators.base import Simulator, open_door, route
 from connectors.simulators.clock import Clock
+from connectors.simulators.consent import ConsentDesk
 from connectors.simulators.firm import Firm
 from connectors.simulators.ids import CRM_PREFIXES, crm_id, crm_suffix
 from connectors.simulators.messages import Refusal, Reply, Request, parse_instant
@@ -25,7 +26,7 @@ _TYPES = {"decimal": "currency", "date-time": "datetime", "integer": "int"}
 class CrmSimulator(Simulator):
     system, label = "crm", "Simulated CRM"
     kinds = crm_data.KINDS
-    WORDS = {
+    WORDS: ClassVar[Mapping[str, tuple[int, str]]] = {
         "malformed": (400, "JSON_PARSER_ERROR"),
         "query": (400, "MALFORMED_QUERY"),
         "field": (400, "INVALID_FIELD"),
@@ -48,6 +49,7 @@ class CrmSimulator(Simulator):
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
         self.tokens = TokenBook("00DHV0000000001!AQ", clock)
+        self.consent = ConsentDesk(self.label, (CLIENT_ID, CLIENT_SECRET), clock)
         self._calls = self._queries = 0
         self._locators: OrderedDict[str, list[Row]] = OrderedDict()
 
@@ -98,17 +100,32 @@ class CrmSimulator(Simulator):
     def post_token(self, request: Request) -> Reply:
         form = request.form()
         client = (form.get("client_id", ""), form.get("client_secret", "")) if "client_id" in form else request.basic()
-        if form.get("grant_type") != "client_credentials":
+        grant = form.get("grant_type")
+        if grant not in ("client_credentials", "authorization_code", "refresh_token"):
             return Reply(400, {"error": "unsupported_grant_type", "error_description": "grant type not supported"})
         if client != (CLIENT_ID, CLIENT_SECRET):
             return Reply(401, {"error": "invalid_client", "error_description": "invalid client credentials"})
+        refresh = self.consent.redeem(form) if grant != "client_credentials" else ""
+        if grant != "client_credentials" and not refresh:
+            return Reply(400, {"error": "invalid_grant", "error_description": "expired access/refresh token"})
         token = self.tokens.issue(self.settings.token_seconds)
         issued_at = str(int(self.clock.now().timestamp() * 1000))
         identity = f"{request.origin}/id/00DHV0000000001EAA/{crm_id('User', 1)}"
         return Reply(200, {
             "access_token": token, "instance_url": request.origin, "id": identity, "token_type": "Bearer",
             "issued_at": issued_at, "signature": "simulated", "scope": "api",
+            **({"refresh_token": refresh} if refresh else {}),
         })  # fmt: skip
+
+    @route("GET", "/services/oauth2/authorize")
+    @open_door
+    def get_authorize(self, request: Request) -> Reply:
+        return self.consent.page(request)
+
+    @route("POST", "/services/oauth2/authorize")
+    @open_door
+    def post_authorize(self, request: Request) -> Reply:
+        return self.consent.decide(request)
 
     @route("GET", "/services/oauth2/userinfo")
     def get_userinfo(self, request: Request) -> Reply:
@@ -159,8 +176,7 @@ class CrmSimulator(Simulator):
         try:
             query = soql.parse(request.query.get("q", ""), self._readable_fields)
             table = self.tables[query.object]
-            removed = [row | {"IsDeleted": True} for row, _ in table.removed.values()] if with_deleted else []
-            found = query.run([*table.rows.values(), *removed])
+            found = query.run(self.all_rows(query.object, with_deleted=with_deleted))
         except soql.SoqlError as error:
             raise Refusal(error.kind, str(error)) from None
         if not query.fields:
@@ -169,6 +185,13 @@ class CrmSimulator(Simulator):
         self._queries += 1
         identity = f"01gHV{self._queries:010d}"
         return self._page(request, version, identity, rows, 0)
+
+    def all_rows(self, name: str, *, with_deleted: bool) -> list[Row]:
+        """The rows of an object; a deleted one was last changed when it was deleted."""
+        table = self.tables[name]
+        removed = table.removed.values() if with_deleted else ()
+        gone = [row | {"IsDeleted": True, "SystemModstamp": self.stamp(at)} for row, at in removed]
+        return [*table.rows.values(), *gone]
 
     def _page(self, request: Request, version: str, identity: str, rows: list[Row], start: int) -> Reply:
         asked = request.headers.get("sforce-query-options", "").partition("batchSize=")[2]

@@ -16,20 +16,20 @@ STAGES = ("Qualification", "Proposal", "Negotiation", "Closed Won", "Closed Lost
 _PROBABILITY = {"Qualification": 20, "Proposal": 50, "Negotiation": 75, "Closed Won": 100, "Closed Lost": 0}
 _COUNTRIES = {"GB": "United Kingdom", "DE": "Germany", "US": "United States"}
 
-_SYSTEM_FIELDS = (
+SYSTEM_FIELDS = (
     Field("Id", "id", read_only=True),
     Field("IsDeleted", "boolean", read_only=True),
     Field("CreatedDate", "date-time", read_only=True),
     Field("LastModifiedDate", "date-time", read_only=True),
     Field("SystemModstamp", "date-time", read_only=True),
 )
-_EXTERNAL_ID = Field("Hub_External_Id__c", max_length=80, unique=True, external_id=True)
-_CURRENCY = Field("CurrencyIsoCode", max_length=3, options=("GBP", "EUR", "USD"))
+EXTERNAL_ID = Field("Hub_External_Id__c", max_length=80, unique=True, external_id=True)
+CURRENCY = Field("CurrencyIsoCode", max_length=3, options=("GBP", "EUR", "USD"))
 
 ACCOUNT = ObjectType(
     "Account",
     (
-        *_SYSTEM_FIELDS,
+        *SYSTEM_FIELDS,
         Field("Name", required=True, max_length=255),
         Field("AccountNumber", max_length=40, external_id=True),
         Field("Type"),
@@ -40,9 +40,9 @@ ACCOUNT = ObjectType(
         Field("BillingCountry", max_length=80),
         Field("BillingCountryCode", max_length=2),
         Field("Tax_Id__c", max_length=20),
-        _CURRENCY,
+        CURRENCY,
         Field("OwnerId", "id", references="User"),
-        _EXTERNAL_ID,
+        EXTERNAL_ID,
     ),
     key="Id",
     modified="SystemModstamp",
@@ -50,14 +50,14 @@ ACCOUNT = ObjectType(
 OPPORTUNITY = ObjectType(
     "Opportunity",
     (
-        *_SYSTEM_FIELDS,
+        *SYSTEM_FIELDS,
         Field("Name", required=True, max_length=120),
         Field("AccountId", "id", references="Account"),
         Field("StageName", required=True, options=STAGES),
         Field("IsClosed", "boolean", read_only=True),
         Field("IsWon", "boolean", read_only=True),
         Field("Amount", "decimal"),
-        _CURRENCY,
+        CURRENCY,
         Field("CloseDate", "date", required=True),
         Field("Probability", "decimal"),
         Field("Type"),
@@ -66,7 +66,7 @@ OPPORTUNITY = ObjectType(
         Field("Legal_Entity__c", max_length=10),
         Field("Billing_Type__c", options=("tm", "fixed")),
         Field("Project_Code__c", max_length=20),
-        _EXTERNAL_ID,
+        EXTERNAL_ID,
     ),
     key="Id",
     modified="SystemModstamp",
@@ -74,7 +74,7 @@ OPPORTUNITY = ObjectType(
 CONTRACT = ObjectType(
     "Contract",
     (
-        *_SYSTEM_FIELDS,
+        *SYSTEM_FIELDS,
         Field("ContractNumber", read_only=True),
         Field("AccountId", "id", required=True, references="Account"),
         Field("Opportunity__c", "id", references="Opportunity"),
@@ -82,9 +82,9 @@ CONTRACT = ObjectType(
         Field("StartDate", "date"),
         Field("EndDate", "date"),
         Field("Value__c", "decimal"),
-        _CURRENCY,
+        CURRENCY,
         Field("PO_Number__c", max_length=40),
-        _EXTERNAL_ID,
+        EXTERNAL_ID,
     ),
     key="Id",
     modified="SystemModstamp",
@@ -92,7 +92,7 @@ CONTRACT = ObjectType(
 USER = ObjectType(
     "User",
     (
-        *_SYSTEM_FIELDS,
+        *SYSTEM_FIELDS,
         Field("Username", required=True, unique=True, max_length=80),
         Field("Name", read_only=True),
         Field("Email", required=True),
@@ -102,7 +102,7 @@ USER = ObjectType(
     key="Id",
     modified="SystemModstamp",
 )
-KINDS = (ACCOUNT, OPPORTUNITY, CONTRACT, USER)
+KINDS: tuple[ObjectType, ...] = (ACCOUNT, OPPORTUNITY, CONTRACT, USER)
 
 
 def rows(firm: Firm) -> dict[str, Iterable[Stamped]]:
@@ -110,9 +110,9 @@ def rows(firm: Firm) -> dict[str, Iterable[Stamped]]:
     deals = {deal.number: crm_id("Opportunity", deal.n) for deal in firm.deals}
     owner = crm_id("User", 1)
     return {
-        "Account": [_stamped(_account(c, owner), quiet_moment(firm, c.n)) for c in firm.clients],
-        "Opportunity": [_stamped(_opportunity(d, accounts, owner), quiet_moment(firm, d.n)) for d in firm.deals],
-        "Contract": [_stamped(_contract(c, accounts, deals), quiet_moment(firm, c.n)) for c in firm.contracts],
+        "Account": [stamped(_account(c, owner), quiet_moment(firm, c.n)) for c in firm.clients],
+        "Opportunity": [stamped(_opportunity(d, accounts, owner), quiet_moment(firm, d.n)) for d in firm.deals],
+        "Contract": [stamped(_contract(c, accounts, deals), quiet_moment(firm, c.n)) for c in firm.contracts],
         "User": list(_users(firm)),
     }
 
@@ -127,7 +127,7 @@ def stamp(instant: datetime) -> str:
     return f"{instant:%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
-def _stamped(row: Row, changed_at: datetime) -> Stamped:
+def stamped(row: Row, changed_at: datetime) -> Stamped:
     text = stamp(changed_at)
     common: Row = {"IsDeleted": False, "CreatedDate": text, "LastModifiedDate": text, "SystemModstamp": text}
     return Stamped(row["Id"], row | common, changed_at)
@@ -193,7 +193,7 @@ def _users(firm: Firm) -> Iterator[Stamped]:
     """Who works in the CRM: management and the people who lead projects."""
     for person in firm.people:
         if person.n == 1 or person.role in ("Partner", "Principal"):
-            yield _stamped(_user(person), quiet_moment(firm, person.n))
+            yield stamped(_user(person), quiet_moment(firm, person.n))
 
 
 def _user(person: Person) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from connectors.simulators.firm import Firm, posted_entries, quiet_moment
@@ -134,12 +134,33 @@ LEDGER = _kind(
     _CURRENCY,
     writable=False,
 )
+# So many units of the currency are so many of the company's own, which stays empty.
+EXCHANGE_RATES = _kind(
+    "currencyExchangeRates",
+    Field("currencyCode", required=True, max_length=10),
+    Field("relationalCurrencyCode", max_length=10),
+    Field("startingDate", "date", required=True),
+    Field("exchangeRateAmount", "decimal", required=True),
+    Field("relationalExchangeRateAmount", "decimal", required=True),
+    writable=False,
+)
 # Where a record may name another one by id or by number: (id field, object, number field); either brings the other.
 TWINS = {
     "projects": (("customerId", "customers", "customerNumber"),),
     "timeRegistrationEntries": (("employeeId", "employees", "employeeNumber"), ("jobId", "projects", "jobNumber")),
 }
-KINDS = (CUSTOMERS, PROJECTS, PROJECT_TASKS, EMPLOYEES, DIMENSIONS, TIME, INVOICES, INVOICE_LINES, LEDGER)
+KINDS = (
+    CUSTOMERS,
+    PROJECTS,
+    PROJECT_TASKS,
+    EMPLOYEES,
+    DIMENSIONS,
+    TIME,
+    INVOICES,
+    INVOICE_LINES,
+    LEDGER,
+    EXCHANGE_RATES,
+)
 
 
 def stamp(instant: datetime) -> str:
@@ -158,7 +179,25 @@ def rows(firm: Firm) -> dict[str, Iterable[Stamped]]:
         "salesInvoices": [_dated(_invoice(i), i) for i in firm.invoices],
         "salesInvoiceLines": [_dated(row, i) for i in firm.invoices for row in _invoice_lines(i)],
         "generalLedgerEntries": list(_ledger(firm)),
+        "currencyExchangeRates": list(_exchange_rates(firm)),
     }
+
+
+def _exchange_rates(firm: Firm) -> Iterator[Stamped]:
+    """What 100 of a currency are worth in pounds, anew each Monday of the last thirteen weeks."""
+    monday = firm.today - timedelta(days=firm.today.weekday())
+    for code, usual in (("EUR", Decimal("84.20")), ("USD", Decimal("76.40"))):
+        for week in range(13):
+            day = monday - timedelta(weeks=week)
+            row: Row = {
+                "id": erp_id("currencyExchangeRates", f"{code}/{day}"),
+                "currencyCode": code,
+                "relationalCurrencyCode": "",
+                "startingDate": day.isoformat(),
+                "exchangeRateAmount": Decimal("100.00"),
+                "relationalExchangeRateAmount": usual + Decimal(week * 7 % 11 - 5) / 20,
+            }
+            yield Stamped(row["id"], row, datetime.combine(day, time(6), UTC))
 
 
 def ledger_rows(invoice: Row, first: int) -> Iterator[Row]:

@@ -10,7 +10,34 @@ HUGE_ID = "9007199254740993"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ERP_SPACE = UUID("6d1f1c66-52c2-5d6a-9f3b-2a5c8a2f4e10")
-CRM_PREFIXES = {"Account": "001", "Opportunity": "006", "Contract": "800", "User": "005"}
+CRM_PREFIXES = {
+    "Account": "001",
+    "Contact": "003",
+    "User": "005",
+    "Opportunity": "006",
+    "OpportunityLineItem": "00k",
+    "Product2": "01t",
+    "PricebookEntry": "01u",
+    "Contract": "800",
+    "Order": "801",
+    "pse__Region__c": "a00",
+    "pse__Practice__c": "a01",
+    "pse__Proj__c": "a02",
+    "pse__Project_Task__c": "a03",
+    "pse__Schedule__c": "a04",
+    "pse__Resource_Request__c": "a05",
+    "pse__Assignment__c": "a06",
+    "pse__Timecard_Header__c": "a07",
+    "pse__Timecard__c": "a08",
+    "pse__Expense_Report__c": "a09",
+    "pse__Expense__c": "a0A",
+    "pse__Milestone__c": "a0B",
+    "pse__Budget__c": "a0C",
+    "pse__Miscellaneous_Adjustment__c": "a0D",
+    "pse__Rate_Card__c": "a0E",
+    "pse__Billing_Event__c": "a0F",
+    "pse__Billing_Event_Item__c": "a0G",
+}
 _PSA_FIRST = {
     "workspace_groups": 3_000,
     "workspaces": 40_000,
@@ -20,6 +47,7 @@ _PSA_FIRST = {
     "expenses": 800_000,
     "workspace_allocations": 900_000,
     "rate_cards": 1_100,
+    "rate_card_roles": 1_300,
 }
 # Milestones are stories too: their numbers begin after those of the tasks.
 MILESTONE_OFFSET = 100_000

@@ -53,6 +53,7 @@ class _Parser(ConditionParser):
         r"|(?P<guid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
         r"|(?P<date>\d{4}-\d\d-\d\d)"
         r"|(?P<number>-?\d+(?:\.\d+)?)"
+        r"|(?P<member>[A-Za-z_][\w.]*'(?:[^']|'')*')"
         r"|(?P<word>[A-Za-z_@][\w.]*)"
         r"|(?P<sign>[(),]))"
     )
@@ -96,6 +97,8 @@ class _Parser(ConditionParser):
         match kind:
             case "text":
                 return text[1:-1].replace("''", "'")
+            case "member":
+                return text.partition("'")[2][:-1].replace("''", "'")
             case "instant":
                 return parse_instant(text)
             case "number":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.simulators import psa_data
 from connectors.simulators.base import Simulator, route
@@ -20,7 +20,7 @@ _NOT_FILTERS = {"page", "per_page", "order", "updated_after", "created_after", "
 
 class PsaSimulator(Simulator):
     system, label = "psa", "Simulated PSA"
-    kinds = psa_data.KINDS
+    kinds: ClassVar[tuple[ObjectType, ...]] = psa_data.KINDS
     WORDS = {
         "malformed": (400, "system"),
         "unauthorised": (401, "oauth"),
@@ -60,9 +60,9 @@ class PsaSimulator(Simulator):
 
     def derive(self, kind: ObjectType, row: Row, before: Row | None) -> Row:
         row["created_at"] = row["created_at"] or row["updated_at"]
-        if kind is psa_data.TIME_ENTRIES:
+        if kind.name == psa_data.TIME_ENTRIES.name:
             self._judge_time(row, before)
-        if kind is psa_data.WORKSPACES:
+        if kind.name == psa_data.WORKSPACES.name:
             self._complete_project(row, before)
         return row
 

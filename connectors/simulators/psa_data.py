@@ -128,7 +128,15 @@ ALLOCATIONS = _kind(
 RATE_CARDS = _kind(
     "rate_cards", Field("title", required=True), Field("currency"), Field("external_reference"), Field("roles", "array")
 )
-KINDS = (GROUPS, WORKSPACES, STORIES, USERS, TIME_ENTRIES, EXPENSES, ALLOCATIONS, RATE_CARDS)
+RATE_CARD_ROLES = _kind(
+    "rate_card_roles",
+    Field("rate_card_id", "id", required=True, references="rate_cards"),
+    Field("role", required=True),
+    Field("currency"),
+    Field("rate_in_cents", "integer"),
+    Field("cost_in_cents", "integer"),
+)
+KINDS = (GROUPS, WORKSPACES, STORIES, USERS, TIME_ENTRIES, EXPENSES, ALLOCATIONS, RATE_CARDS, RATE_CARD_ROLES)
 
 
 def stamp(instant: datetime) -> str:
@@ -166,6 +174,7 @@ class _Copy:
             "expenses": map(self._expense, firm.expenses),
             "workspace_allocations": self._quiet([self._allocation(a) for a in firm.assignments]),
             "rate_cards": self._quiet(self._rate_cards()),
+            "rate_card_roles": self._quiet(self._rate_card_roles()),
         }
 
     def _quiet(self, rows: list[Row]) -> Iterator[Stamped]:
@@ -310,6 +319,21 @@ class _Copy:
                 ],
             }
             for card in self.firm.rate_cards
+        ]
+
+    def _rate_card_roles(self) -> list[Row]:
+        """The lines of the cards once more, each as a record of its own."""
+        pairs = [(card, line) for card in self.firm.rate_cards for line in card.lines]
+        return [
+            {
+                "id": psa_id("rate_card_roles", n),
+                "rate_card_id": self._cards[card.code],
+                "role": line.role,
+                "currency": card.currency,
+                "rate_in_cents": cents(line.bill_rate),
+                "cost_in_cents": cents(line.cost_rate),
+            }
+            for n, (card, line) in enumerate(pairs, start=1)
         ]
 
 

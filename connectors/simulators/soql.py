@@ -84,7 +84,7 @@ class _Parser(ConditionParser):
         for field in names:
             self._check(field)
         where: Test = self.conditions() if self.take("WHERE") else lambda row: True
-        order = self._order() if self.take("ORDER") else ()
+        order = self.order(lambda: self._check(self._word())) if self.take("ORDER") else ()
         limit = self._whole() if self.take("LIMIT") else None
         offset = self._whole() if self.take("OFFSET") else 0
         self.end()
@@ -111,25 +111,11 @@ class _Parser(ConditionParser):
             names.append(self._word())
         return tuple(names)
 
-    def _order(self) -> tuple[tuple[str, bool], ...]:
-        self.expect("BY")
-        order = [self._ordering()]
-        while self.take(","):
-            order.append(self._ordering())
-        return tuple(order)
-
-    def _ordering(self) -> tuple[str, bool]:
-        name = self._check(self._word())
-        descending = self.take("DESC")
-        if not descending:
-            self.take("ASC")
-        return name, descending
-
     def comparison(self) -> Test:
         name = self._check(self._word())
         negated = self.take("NOT")
         if self.take("IN"):
-            values = self._list()
+            values = self.listed(self._literal)
             return lambda row: any(_equal(row.get(name), value) for value in values) is not negated
         if self.take("LIKE"):
             parts = re.escape(str(self._literal())).replace("%", ".*").replace("_", ".")
@@ -137,14 +123,6 @@ class _Parser(ConditionParser):
             return lambda row: row.get(name) is not None and bool(pattern.fullmatch(str(row[name])))
         sign, value = self._sign(), self._literal()
         return lambda row: _compare(row.get(name), sign, value)
-
-    def _list(self) -> list[Any]:
-        self.expect("(")
-        values = [self._literal()]
-        while self.take(","):
-            values.append(self._literal())
-        self.expect(")")
-        return values
 
     def _literal(self) -> Any:
         kind, text = self.next()

@@ -122,6 +122,10 @@ class Table:
                 raise _unwritable(field, name)
         return checked
 
+    def copy_indices(self, other: Table) -> None:
+        """Take over how `other` finds its rows, so that the two may go different ways from here."""
+        self._unique, self._ordered = {name: dict(index) for name, index in other._unique.items()}, None
+
     def _store(self, key: str, row: Row, changed_at: datetime) -> None:
         old = self.rows.get(key, {})
         for name, index in self._unique.items():

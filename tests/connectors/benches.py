@@ -27,6 +27,7 @@ from tests.fakes.http import Answer, serve
 from tests.fakes.jsonrpc import FakeErp
 from tests.fakes.rest import FakeSystem
 from tests.fakes.sftp import FakeSftp, running_sftp
+from tests.fakes.soap import FakeRegister
 
 PASSWORD = "s3cret-token"
 PAGE = 4
@@ -281,6 +282,58 @@ class FilesBench(Bench):
 
 # --- the benches by name -------------------------------------------------------------------------------------------
 
+
+class SoapBench(Bench):
+    def __init__(self, url: str, system: FakeRegister) -> None:
+        self.url, self.system = url, system
+
+    def put(self, code: str, name: str, changed: str) -> None:
+        self.system.put(code, name=name, changed=changed)
+
+    def held(self) -> dict[str, str]:
+        return {code: row["name"] for code, row in self.system.rows.items()}
+
+    def connect(self, *, password: str = PASSWORD, reachable: bool = True) -> Connector:
+        base = self.url if reachable else f"http://127.0.0.1:{free_port()}"
+        declaration = catalog.parse(soap_declaration(base))
+        config = {"allowed_networks": LOOPBACK}
+        return open_connector(declaration=declaration, config=config, secrets={"token": password})
+
+    def turn_into_web_page(self) -> bool:
+        self.system.fault = lambda request: Answer("<html><title>Maintenance</title></html>")
+        return True
+
+
+def soap_declaration(url: str, **sections: Any) -> dict[str, Any]:
+    customers = {
+        "operation": "list_customers",
+        "records": "customers.customer",
+        "key": "code",
+        "paging": {"type": "page", "page_param": "page", "size_param": "count", "pages_path": "pages"},
+        "incremental": {"cursor": "changed", "request": {"since": "${cursor}"}},
+        "find": {"operation": "list_customers", "request": {"code": "${key}"}, "key": "code"},
+        "write": {
+            "upsert": {
+                "operation": "put_customer",
+                "request": {"customer": "${body}"},
+                "ref": "code",
+                "created_when": [{"path": "created", "equals": True}],
+                "safety": "B",
+            }
+        },
+    }
+    return {
+        **BASE,
+        "protocol": "soap",
+        "base_url": url,
+        "soap": {"wsdl": f"{url}/?wsdl"},
+        "auth": {"type": "basic", "username": "ann", "password": "${secret.token}"},
+        "check": {"operation": "who_am_i", "who": "name"},
+        "streams": {"customers": customers},
+        **sections,
+    }
+
+
 PAGING: dict[str, dict[str, Any]] = {
     "page": {"type": "page", "pages_path": "pages"},
     "page until empty": {"type": "page"},
@@ -292,7 +345,7 @@ PAGING: dict[str, dict[str, Any]] = {
     "link": {"type": "link"},
     "keyset": {"type": "keyset", "key": "id", "key_param": "after"},
 }
-NAMES = [*(f"rest, {name}" for name in PAGING), "jsonrpc", "postgresql", "mariadb", "files", "sftp"]
+NAMES = [*(f"rest, {name}" for name in PAGING), "jsonrpc", "soap", "postgresql", "mariadb", "files", "sftp"]
 
 
 @contextmanager
@@ -306,6 +359,11 @@ def open_bench(name: str, folder: Path) -> Iterator[Bench]:
         erp = FakeErp()
         with serve(erp) as server:
             yield JsonRpcBench(server.url, erp)
+    elif name == "soap":
+        register = FakeRegister()
+        with serve(register) as server:
+            register.url = server.url
+            yield SoapBench(server.url, register)
     elif name == "postgresql":
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as db:
             db.execute("drop schema if exists conform cascade; create schema conform")

@@ -243,8 +243,8 @@ def test_a_name_that_is_taken_is_a_problem_of_the_own_file(tmp_path, settings):
 
 
 def test_an_unknown_protocol_and_a_missing_declaration_are_explained():
-    with pytest.raises(ConfigError, match="no protocol 'soap'"):
-        registry.open_connector(protocol="soap", config={}, secrets={})
+    with pytest.raises(ConfigError, match="no protocol 'telnet'"):
+        registry.open_connector(protocol="telnet", config={}, secrets={})
     with pytest.raises(ConfigError, match="needs a declaration"):
         registry.open_connector(protocol="rest", config={}, secrets={})
 

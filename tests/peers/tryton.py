@@ -7,15 +7,13 @@ import os
 import shutil
 import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hub.cli.paths import ROOT
 from hub.cli.process import kill_group, spawn
+from tests.peers.waiting import wait_until_it_answers
 
 HERE = Path(__file__).parent
 HOME = ROOT / ".peers" / "tryton"
@@ -41,7 +39,7 @@ def running_tryton(folder: Path) -> Iterator[str]:
         command = [str(HOME / "bin" / "trytond"), "-c", str(config), "-d", DATABASE]
         process = spawn(command, log=log.fileno(), cwd=folder)
     try:
-        _wait(f"http://127.0.0.1:{port}/", folder / "tryton.log")
+        wait_until_it_answers(f"http://127.0.0.1:{port}/", folder / "tryton.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         kill_group(process)
@@ -85,17 +83,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait(address: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=5)
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"Tryton does not answer: {log.read_text()[-2000:]}") from None
-            time.sleep(0.2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from governance.services import load_canonical_model
 from hub.config import documents
 from hub.config import services as config
 from hub.records.models import CanonicalRecord, Crosswalk
+from hub.records.rates import rates_on
 from hub.sync import demo, services
 from hub.sync.models import Delivery, HeldRecord, Run, Sync, SyncState
 from hub.sync.states import DeliveryState, HeldState
@@ -45,7 +45,7 @@ def demo_folder(landscape: Landscape, domains: Any, tmp_path: Path) -> Path:
         text = file.read_text()
         for name, place in landscape.ports().items():
             text = text.replace(f"${{demo.{name}}}", place["url"])
-        file.write_text(text)
+        file.write_text(demo.dated(text, TODAY))
     config.apply(folder)
     return folder
 
@@ -116,7 +116,7 @@ def test_streams_show_the_fields_of_their_declarations(systems: Controls, demo_f
         declaration = declaration_of(stream.connection)
         assert declaration
         declared = field_infos(declaration.streams[stream.name])
-        assert stream.fields == [asdict(info) for info in declared], stream.slug
+        assert stream.fields == [info.as_data() for info in declared], stream.slug
 
 
 def test_every_sync_runs_after_one_other_and_none_is_left_out(systems: Controls, demo_folder: Path) -> None:
@@ -254,6 +254,14 @@ def test_references_lead_from_record_to_record(small: Controls, demo_folder: Pat
     project, contract = body("project", "NLL-101"), body("contract", "K-5001")
     assert project["opportunity"] == contract["opportunity"] == "D-2001"
     assert project["legal_entity"] in keys("legal_entity")
+
+
+def test_amounts_in_other_currencies_can_be_added_up_in_pounds(systems: Controls, demo_folder: Path) -> None:
+    run_everything()
+    rates = rates_on(TODAY)
+    worth = {code: rates.value(Decimal(100), code) for code in ("EUR", "USD", "GBP", "CHF")}
+    assert worth == {"EUR": Decimal("83.95"), "USD": Decimal("76.15"), "GBP": Decimal(100), "CHF": None}
+    assert rates.by_currency["EUR"].source == "ERP"
 
 
 def test_the_service_levels_of_the_demo_are_measured_from_its_first_day_on(

@@ -1,82 +1,137 @@
-"""manage.py connector: list the systems of the catalogue, and check a declaration before it is used."""
+"""manage.py connector: list what there is, check a declaration before it is used, certify it against its simulator."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from connectors import catalog, registry
 from connectors.catalog import Declaration, Problem
+from connectors.certification import Certificate, certify, describing
+from connectors.certification.checking import Checked, check_file
+from connectors.certification.rehearsal import load_simulator
+from connectors.declaration_schema import suggest
 from connectors.declared import stream_label
 
 
 class Command(BaseCommand):
-    help = "List the systems of the catalogue, or check a declaration file."
+    help = "List the connectors, check a declaration file, or certify a connector against its simulator."
     # a declaration can be checked without a database
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        listing = actions.add_parser("list", help="the systems of the catalogue and of HUB_CATALOG")
+        listing = actions.add_parser("list", help="the systems of the catalogue and of HUB_CATALOG, and the protocols")
         listing.add_argument(
-            "--json", action="store_true", dest="as_json", help="as JSON, with streams and form fields"
+            "--json", action="store_true", dest="as_json", help="as JSON, with objects, operations and their proof"
         )
-        check = actions.add_parser("check", help="say what is wrong with declaration files; exit 1 when anything is")
+        check = actions.add_parser(
+            "check",
+            help="schema, recorded payloads and conformance of declaration files; exit 1 when anything is wrong",
+        )
         check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        certifying = actions.add_parser("certify", help="prove what a connector promises; exit 0 when all of it held")
+        certifying.add_argument("name", metavar="NAME", help="a name of the list, or a declaration file")
+        certifying.add_argument(
+            "--simulator",
+            type=Path,
+            metavar="FILE",
+            help="a Python file with the simulator to certify against; it is run",
+        )
+        certifying.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+        certifying.add_argument(
+            "--record", action="store_true", help="keep what was proven for the list and the gallery"
+        )
 
     def handle(self, *, action: str, **options: Any) -> None:
         if action == "check":
             self._check(options["files"])
+        elif action == "certify":
+            certificate = self._certify(options["name"], options["simulator"], is_recorded=options["record"])
+            self._show(certificate, as_json=options["as_json"])
         else:
             self._list(options["as_json"])
 
     def _list(self, as_json: bool) -> None:
-        declarations = list(registry.catalogue().values())
+        declarations = registry.catalogue()
+        names = list(describing.protocol_names(declarations))
         if as_json:
-            self.stdout.write(orjson.dumps([describe(d) for d in declarations], option=orjson.OPT_INDENT_2).decode())
+            found = [describe(d) for d in declarations.values()] + [describing.protocol_facts(name) for name in names]
+            self.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         else:
-            width = max((len(declaration.name) for declaration in declarations), default=0)
-            for d in declarations:
+            width = max(len(name) for name in [*declarations, *names])
+            for d in declarations.values():
                 self.stdout.write(f"{d.name:{width}}  {d.protocol:8}{d.category:12}{d.label}: {', '.join(d.streams)}")
+            for name in names:
+                self.stdout.write(f"{name:{width}}  any system of this protocol")
         for path, problems in registry.catalogue_problems().items():
             self._report(Path(path), problems)
 
+    # --- check
+
     def _check(self, files: Iterable[Path]) -> None:
-        sound = [self._is_sound(path) for path in files]
-        if not all(sound):
+        found = [check_file(path) for path in files]
+        for checked in found:
+            self._say(checked)
+        if not all(checked.is_sound for checked in found):
             sys.exit(1)
 
-    def _is_sound(self, path: Path) -> bool:
-        problems = problems_of(path)
-        self._report(path, problems)
-        if not problems:
-            declaration = catalog.load_file(path)
-            self.stdout.write(f"{path}: {declaration.label} is sound; it offers {', '.join(declaration.streams)}.")
-        return not problems
+    def _say(self, checked: Checked) -> None:
+        for sentence in checked.sentences:
+            self.stderr.write(sentence)
+        for line in checked.found:
+            self.stdout.write(line)
 
     def _report(self, path: Path, problems: Iterable[Problem]) -> None:
         for problem in problems:
             place = f"{path}:{problem.line}" if problem.line else str(path)
             self.stderr.write(f"{place}: {problem}")
 
+    # --- certify
 
-def problems_of(path: Path) -> list[Problem]:
-    """What is wrong with a declaration file, its name included."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        return [Problem("", 0, f"It cannot be read: {reason}.")]
-    found = catalog.validate_text(text)
-    if not found and (name := catalog.parse(text).name) != path.stem:
-        return [Problem("name", 0, f"The file is called {path.name}, so the name must be {path.stem!r}, not {name!r}.")]
-    return found
+    def _certify(self, name: str, simulator: Path | None, *, is_recorded: bool) -> Certificate:
+        declaration = _declaration(name)
+        if declaration is None:
+            return describing.protocol_certificate(name)
+        certificate = certify(declaration, load_simulator(simulator) if simulator else None)
+        if is_recorded:
+            describing.record(declaration, certificate)
+        return certificate
+
+    def _show(self, certificate: Certificate, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(orjson.dumps(certificate.as_data(), option=orjson.OPT_INDENT_2).decode())
+        else:
+            self._tell(certificate)
+        if not certificate.passed:
+            sys.exit(1)
+
+    def _tell(self, certificate: Certificate) -> None:
+        against = f" against the {certificate.against}" if certificate.against else ""
+        for proof in certificate.proofs:
+            self.stdout.write(f"{proof.state:8} {proof.subject:40} {proof.rule}: {proof.detail}")
+        held = sum(proof.state == "passed" for proof in certificate.proofs)
+        self.stdout.write(f"{certificate.name}: {held} of {len(certificate.proofs)} promises held{against}.")
+
+
+def _declaration(name: str) -> Declaration | None:
+    """A system of the catalogue or a file; None for a bare protocol."""
+    if name.endswith((".yaml", ".yml")):
+        return catalog.load_file(Path(name))
+    known = registry.catalogue()
+    if name in known:
+        return known[name]
+    protocols = list(describing.protocol_names(known))
+    if name not in protocols:
+        raise CommandError(f"There is no connector {name!r}.{suggest(name, [*known, *protocols])}")
+    return None
 
 
 def describe(declaration: Declaration) -> dict[str, Any]:
@@ -84,6 +139,10 @@ def describe(declaration: Declaration) -> dict[str, Any]:
     names = ("name", "label", "category", "protocol", "description", "docs", "time_zone", "source")
     return {
         **{name: getattr(declaration, name) for name in names},
+        "vendor": declaration.label,
+        "objects": list(declaration.streams),
+        "operations": [asdict(each) for each in describing.operations(declaration)],
+        "proof": describing.proof_line(declaration),
         "config": declaration.fields(),
         "streams": [_describe_stream(name, stream) for name, stream in declaration.streams.items()],
     }

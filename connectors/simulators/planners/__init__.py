@@ -1,0 +1,1 @@
+"""Resource planners and small PSA systems: Kantata, SuiteProjects Pro (OpenAir), Harvest, Float and Runn."""
