@@ -85,7 +85,11 @@ def term_remove(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks first: what was measured goes with the term."""
     term = find_term(me(request), slug, EDIT)
     if request.method == "POST":
-        services.remove_term(term, by=me(request))
+        try:
+            services.remove_term(term, by=me(request))
+        except ConfigError as error:
+            messages.error(request, str(error))
+            return redirect_to(request, reverse("monitoring:term", args=[slug]))
         messages.success(request, f"{term} is taken out of the glossary.")
         return redirect_to(request, reverse("monitoring:term_list"))
     context = {"term": term, "measurements": term.measurements.count()}

@@ -84,7 +84,7 @@ def latency(scope: Scope, condition: Mapping[str, Sequence[str]], since: datetim
         f" where d.sync_id = any(%(outs)s) and d.state = any(%(open)s) and {_sampled('d.record_id')} and {{caused}}"
     )
     caused = "c.at < %(until)s and c.sync_id = any(%(ins)s)"
-    where, values = _condition(condition)
+    where, values = condition_sql(condition)
     sql = f"{arrived} where {caused}{where} union all {waiting.format(caused=caused)}{where}"
     return _read(counted, sql, asked | values)
 
@@ -94,7 +94,7 @@ def completeness(scope: Scope, condition: Mapping[str, Sequence[str]], since: da
 
     One that was never queued for a target is missing like any other; one that a person discarded is left out.
     """
-    where, values = _condition(condition)
+    where, values = condition_sql(condition)
     if scope.has_source:
         where += " and exists (select 1 from records_crosswalk x where x.record_id = r.id and x.stream_id = any(%(streams)s))"
     rows = (
@@ -123,7 +123,7 @@ def durations(scope: Scope, condition: Mapping[str, Sequence[str]], since: datet
         " from sync_transaction t where t.sync_id = any(%(ins)s) and t.outcome = %(created)s"
         " and t.at >= %(since)s and t.at < %(until)s"
     )
-    where, values = _condition(condition)
+    where, values = condition_sql(condition)
     reached = (
         "select o.sync_id, min(o.at) as at from sync_transaction o where o.record_id = b.record_id"
         " and o.sync_id = any(%(outs)s) and o.outcome = any(%(arrived)s) and o.at >= %(since)s group by 1"
@@ -151,7 +151,7 @@ def _sampled(column: str) -> str:
     return f"(%(step)s = 1 or mod(hashint8({column})::bigint & 2147483647, %(step)s) = 0)"
 
 
-def _condition(condition: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, Any]]:
+def condition_sql(condition: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, Any]]:
     """The record as it stands now has one of these values in each field."""
     where = ""
     values: dict[str, Any] = {}

@@ -1,70 +1,25 @@
-"""Service levels with what is attained of them now, as lists and pages show them."""
+"""What the pages of a service level show beside its standing: breaches with their records, and the worst of a back-test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import QuerySet
+
 from governance.models import ServiceLevel
-from governance.service_levels.queries import said_of
 from governance.service_levels.windows import Period
-from governance.service_levels.words import details, sentence
-from hub.common.errors import HubError
 from hub.common.times import format_instant
 from hub.records.models import CanonicalRecord
-from monitoring.service_levels.measuring import Measurement, measure_now
+from monitoring.models import Exclusion, Expectation
 from monitoring.service_levels.observing import Judged
 
-
-@dataclass(slots=True)
-class LevelRow:
-    """A service level in its running window; `problem` where that could not be measured."""
-
-    level: ServiceLevel
-    period: Period | None = None
-    found: Measurement | None = None
-    problem: str = ""
-
-    @property
-    def sentence(self) -> str:
-        return sentence(said_of(self.level))
-
-    @property
-    def details(self) -> list[str]:
-        return details(said_of(self.level))
-
-    @property
-    def state(self) -> str:
-        return self.found.state if self.found else "error"
-
-    @property
-    def counted(self) -> str:
-        """ "148 of 150 in time"; hours for freshness."""
-        if self.found is None or not self.found.tally.total:
-            return "nothing decided yet" if self.found else ""
-        tally = self.found.tally
-        kept, total = tally.met + tally.warned, tally.total
-        if self.found.unit == "seconds":
-            return f"{kept / 3600:,.1f} of {total / 3600:,.1f} hours fresh"
-        return f"{kept:,.0f} of {total:,.0f} {self.found.unit} in time"
-
-
-def measured(levels: Iterable[ServiceLevel]) -> list[LevelRow]:
-    return [measured_now(level) for level in levels]
-
-
-def measured_now(level: ServiceLevel) -> LevelRow:
-    try:
-        return LevelRow(level, *measure_now(level))
-    except HubError as error:
-        return LevelRow(level, problem=str(error))
+SHOWN = 20
 
 
 def with_links(worst: Sequence[Judged]) -> list[dict[str, Any]]:
     """The worst, each with the address of its record where there is one."""
-    ids = [one.record_id for one in worst if one.record_id]
-    records = CanonicalRecord.objects.select_related("entity").in_bulk(ids)
+    records = _records(one.record_id for one in worst)
     return [
         {
             "one": one,
@@ -73,3 +28,22 @@ def with_links(worst: Sequence[Judged]) -> list[dict[str, Any]]:
         }
         for one in worst
     ]
+
+
+def breaches(level: ServiceLevel, period: Period) -> list[dict[str, Any]]:
+    """The newest breaches of a window, each with its record."""
+    rows = Expectation.objects.filter(
+        service_level=level, breached_at__isnull=False, decided_at__gte=period.starts_at
+    ).select_related("service_level", "entity", "system")
+    found = list(rows.order_by("-decided_at", "-pk")[:SHOWN])
+    records = _records(row.record_id for row in found)
+    return [{"row": row, "record": records.get(row.record_id) if row.record_id else None} for row in found]
+
+
+def _records(ids: Any) -> dict[int, CanonicalRecord]:
+    return CanonicalRecord.objects.select_related("entity").in_bulk([number for number in ids if number])
+
+
+def exclusions(level: ServiceLevel) -> QuerySet[Exclusion]:
+    """Newest first, with who asked and who agreed."""
+    return Exclusion.objects.filter(service_level=level).select_related("requested_by", "decided_by")

@@ -5,7 +5,7 @@ from django.urls import path
 from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
-from monitoring.service_levels import views
+from monitoring.service_levels import exclusion_views, views
 
 app_name = "service_levels"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("service-levels/<slug:slug>/", views.service_level, name="service_level"),
     path("service-levels/<slug:slug>/edit/", views.service_level_edit, name="service_level_edit"),
     path("service-levels/<slug:slug>/delete/", views.service_level_delete, name="service_level_delete"),
+    path("service-levels/<slug:slug>/exclusions/", exclusion_views.exclusion_ask, name="exclusion_ask"),
+    path("service-levels/<slug:slug>/exclusions/<int:pk>/", exclusion_views.exclusion_decide, name="exclusion_decide"),
     path("service-levels/<slug:slug>/backtest/", views.service_level_backtest, name="service_level_backtest"),
 ]
 

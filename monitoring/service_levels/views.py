@@ -26,7 +26,9 @@ from hub.common.htmx import redirect_to, render_page
 from hub.common.lists import paginate
 from hub.common.permissions import requires
 from monitoring.service_levels.backtest import DAYS, MOST_DAYS, backtest, notes
-from monitoring.service_levels.queries import measured, measured_now, with_links
+from monitoring.service_levels.exclusions import ExclusionForm
+from monitoring.service_levels.queries import breaches, exclusions, with_links
+from monitoring.service_levels.standing import FEW, burn_down, burns, months_of, standing
 
 STATES = [("met", "Met"), ("at_risk", "At risk"), ("breached", "Breached"), ("no_data", "No data yet")]
 MEASURES = [(value, label.partition(":")[0]) for value, label in ServiceLevel.MEASURES]
@@ -38,21 +40,22 @@ COLUMNS = [
     Column("owner", "Owner", "level.owner"),
     Column("window", "Window", "period.label"),
     Column("state", "State"),
-    Column("attained_percent", "Attained, %", "found.attained"),
+    Column("attained_percent", "Attained, %", "attained"),
     Column("objective_percent", "Objective, %", "level.objective_percent"),
-    Column("budget_left_percent", "Error budget left, %", "found.budget_left"),
-    Column("met", "In time", "found.tally.met"),
-    Column("warned", "Warned", "found.tally.warned"),
-    Column("breached", "Breached", "found.tally.breached"),
-    Column("running", "On the way", "found.tally.running"),
+    Column("budget_left_percent", "Error budget left, %", "budget_left"),
+    Column("met", "In time", "tally.met"),
+    Column("warned", "Warned", "tally.warned"),
+    Column("breached", "Breached", "tally.breached"),
+    Column("running", "On the way", "tally.running"),
+    Column("excluded", "Does not count", "excluded"),
 ]
 
 
 @requires(SEE)
 @require_safe
 def service_level_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
-    """Every service level with its running window."""
-    user = _me(request)
+    """Every service level with its running window, from the figures of its days."""
+    user = me(request)
     domains = [(domain.slug, domain.name) for domain in domains_for(user, SEE)]
     bar = FilterBar(
         request,
@@ -66,7 +69,7 @@ def service_level_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         rows = rows.filter(measure=measure)
     page = paginate(rows, request, order=("name", "pk"))
     asked = bar.get("state")
-    found = [row for row in measured(rows.order_by("name") if fmt or asked else page) if asked in ("", row.state)]
+    found = [row for row in standing(rows.order_by("name") if fmt or asked else page) if asked in ("", row.state)]
     if fmt:
         return export_response(found, COLUMNS, fmt, name="service-levels")
     context = {"bar": bar, "page": page if not asked else None, "rows": found, "can_edit": user.has_hub_perm(EDIT)}
@@ -76,17 +79,23 @@ def service_level_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
 @requires(SEE)
 @require_safe
 def service_level(request: HttpRequest, slug: str) -> HttpResponse:
-    """One service level: the running window and what was worst in it."""
-    level = _find(request, slug)
-    row = measured_now(level)
+    """One service level: the running window, how fast its budget burns, what broke it, and what does not count."""
+    level = find(request, slug)
+    (row,) = standing([level])
     context = {
         "level": level,
         "row": row,
-        "worst": with_links(row.found.worst) if row.found else [],
-        "notes": notes(row.found) if row.found else [],
+        "months": months_of(level)[::-1],
+        "burns": burns(level),
+        "points": burn_down(level, row.period),
+        "breaches": breaches(level, row.period),
+        "exclusions": exclusions(level)[:20],
+        "exclusion_form": ExclusionForm(),
+        "few": FEW,
         "history": events_of(level, "Service level")[:8],
-        "can_edit": _me(request).has_hub_perm(EDIT, level.domain_id),
-        "can_see_records": _me(request).has_hub_perm("ledger.view"),
+        "can_edit": me(request).has_hub_perm(EDIT, level.domain_id),
+        "can_decide": me(request).has_hub_perm("approvals.decide", level.domain_id),
+        "can_see_records": me(request).has_hub_perm("ledger.view", level.domain_id),
         "days": DAYS,
     }
     return render_page(request, "service_levels/detail.html", context)
@@ -96,7 +105,7 @@ def service_level(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def service_level_backtest(request: HttpRequest, slug: str) -> HttpResponse:
     """What the saved level would have been worth in the last `?days=`, by month; a page, or the panel for htmx."""
-    level = _find(request, slug)
+    level = find(request, slug)
     context = {"level": level, **_tested(level, request.GET.get("days", ""))}
     return render_page(request, "service_levels/backtest.html", context, partial="service_levels/_backtest.html")
 
@@ -110,14 +119,14 @@ def service_level_new(request: HttpRequest) -> HttpResponse:
 @requires(EDIT)
 @require_http_methods(["GET", "POST"])
 def service_level_edit(request: HttpRequest, slug: str) -> HttpResponse:
-    return _form_page(request, _find(request, slug, EDIT))
+    return _form_page(request, find(request, slug, EDIT))
 
 
 @requires(EDIT)
 @require_POST
 def service_level_preview(request: HttpRequest) -> HttpResponse:
     """The sentence of what stands in the form."""
-    form = ServiceLevelForm(_me(request), request.POST)
+    form = ServiceLevelForm(me(request), request.POST)
     form.is_valid()
     return render_page(request, "service_levels/_sentence.html", _said(form.draft()))
 
@@ -125,14 +134,18 @@ def service_level_preview(request: HttpRequest) -> HttpResponse:
 @requires(EDIT)
 @require_POST
 def service_level_delete(request: HttpRequest, slug: str) -> HttpResponse:
-    level = _find(request, slug, EDIT)
-    services.delete_service_level(level, by=_me(request))
+    level = find(request, slug, EDIT)
+    try:
+        services.delete_service_level(level, by=me(request))
+    except HubError as error:
+        messages.error(request, str(error))
+        return redirect_to(request, level.get_absolute_url())
     messages.success(request, f"{level} is deleted.")
     return redirect_to(request, reverse("service_levels:service_level_list"))
 
 
 def _form_page(request: HttpRequest, level: ServiceLevel | None) -> HttpResponse:
-    form = ServiceLevelForm(_me(request), request.POST or None, level=level)
+    form = ServiceLevelForm(me(request), request.POST or None, level=level)
     context: dict[str, Any] = {"form": form, "level": level, "days": DAYS}
     if request.method == "POST" and form.is_valid():
         if request.POST.get("do") == "backtest":
@@ -146,7 +159,7 @@ def _form_page(request: HttpRequest, level: ServiceLevel | None) -> HttpResponse
 def _save(request: HttpRequest, form: ServiceLevelForm) -> HttpResponse | None:
     document = form.document()
     try:
-        done = services.save_service_level(document, by=_me(request))
+        done = services.save_service_level(document, by=me(request))
     except HubError as error:
         form.add_error(None, str(error))
         return None
@@ -168,10 +181,10 @@ def _said(level: ServiceLevel | None) -> dict[str, Any]:
     return {"sentence": sentence(said_of(level)), "details": details(said_of(level))} if level else {}
 
 
-def _find(request: HttpRequest, slug: str, permission: str = SEE) -> ServiceLevel:
-    return get_object_or_404(levels_for(_me(request), permission), slug=slug)
+def find(request: HttpRequest, slug: str, permission: str = SEE) -> ServiceLevel:
+    return get_object_or_404(levels_for(me(request), permission), slug=slug)
 
 
-def _me(request: HttpRequest) -> User:
+def me(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user

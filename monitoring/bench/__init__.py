@@ -1,0 +1,1 @@
+"""How fast the pages of a hub are that has worked for months."""

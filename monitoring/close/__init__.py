@@ -1,0 +1,1 @@
+"""Periods, what stands between them and their close, and what becomes of postings that come too late."""

@@ -1,0 +1,1 @@
+"""The control room: what is wrong now, in business units, and where to look."""
