@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -59,8 +62,21 @@ def drift_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _page(request: HttpRequest, found: Drift, *, problem: ConfigError | None = None, status: int = 200) -> HttpResponse:
     can_edit = drift.drifts_for(me(request), "connections.edit").filter(pk=found.pk).exists()
-    context = {"drift": found, "can_edit": can_edit, "problem": problem}
+    context = {"drift": found, "can_edit": can_edit, "problem": problem, "changes": list(_changes(found))}
     return render_page(request, "governance/drift_detail.html", context, status=status)
+
+
+def _changes(found: Drift) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """(change, the field as it is recorded, as it was seen); what was recorded before a decision is not kept."""
+    recorded = _fields(found.stream.fields if found.status == Drift.Status.OPEN else ())
+    seen = _fields(found.proposed)
+    for change in found.verdict.get("changes", ()):
+        yield change, recorded.get(change["path"], ""), seen.get(change["path"], "")
+
+
+def _fields(shape: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """path → "string, required"."""
+    return {each["path"]: f"{each['type']}{', required' if each.get('required') else ''}" for each in shape}
 
 
 @requires("connections.edit")

@@ -13,12 +13,13 @@ from typing import Any
 from governance import services
 from governance.billing.kind import billing_rule_kind
 from governance.calendars.kind import calendar_kind
+from governance.firm.kind import firm_kind
 from governance.match_rules import services as match_rules
 from governance.matching import rules
 from governance.models import Contract, Entity, MatchRule, OwnershipRule, ReviewGroup, ReviewPolicy
 from governance.models.review_policy import EVERY_KIND
 from governance.ownership import definitions
-from governance.ownership.services import check_entity
+from governance.ownership.services import check_entity, refuse_kept
 from governance.rulesets.judging import of_contract, refusal
 from governance.schemas import schema_problems
 from governance.service_levels.kind import service_level_kind
@@ -105,6 +106,9 @@ class OwnershipRuleKind(ModelKind):
             raise ConfigError(wrong[0][1], where=wrong[0][0], code="OWNERSHIP")
         found.was_in_force = stored is not None and stored.status == OwnershipRule.Status.ACTIVE
 
+    def before_remove(self, found: OwnershipRule) -> None:
+        refuse_kept(found)
+
     def extra_apply(self, found: OwnershipRule, document: Document, *, by: Any) -> None:
         if found.was_in_force or found.status == OwnershipRule.Status.ACTIVE:
             governed.settle(("ownership", found.entity_id), partial(check_entity, found.entity))
@@ -150,6 +154,7 @@ def register() -> None:
             extra=["schema", "accepted_break"],
         )
     )
+    registry.register(firm_kind())
     registry.register(calendar_kind())
     registry.register(service_level_kind())
     registry.register(billing_rule_kind())
@@ -179,6 +184,7 @@ def register() -> None:
                 Ref("replaces", lambda: OwnershipRule, "OwnershipRule"),
                 Attr("note"),
             ],
+            is_removable=True,
         )
     )
     registry.register(
@@ -201,5 +207,6 @@ def register() -> None:
                 Ref("group", lambda: ReviewGroup, "ReviewGroup", required=True),
                 Attr("approvals"),
             ],
+            is_removable=True,
         )
     )

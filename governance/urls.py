@@ -8,6 +8,7 @@ from governance.billing import views as billing
 from governance.calendars import views as calendars
 from governance.changes.urls import urlpatterns as changes
 from governance.exchange import views as exchange
+from governance.firm import views as firm
 from governance.match_rules import views as match_rules
 from governance.ownership import views as ownership
 from governance.rulesets import views as rulesets
@@ -42,6 +43,7 @@ urlpatterns = [
     path("contracts/<slug:slug>/fields/new/", editing.field_new, name="field_new"),
     path("contracts/<slug:slug>/fields/<str:name>/", editing.field_edit, name="field_edit"),
     path("contracts/<slug:slug>/fields/<str:name>/remove/", editing.field_remove, name="field_remove"),
+    path("firm/", firm.firm, name="firm"),
     *list_urls("calendars/", calendars.calendar_list, "calendar_list"),
     path("calendars/new/", calendars.calendar_new, name="calendar_new"),
     path("calendars/<slug:slug>/", calendars.calendar, name="calendar"),
@@ -81,6 +83,7 @@ nav.register(
 nav.register(
     Entry("Govern", "Calendars", "governance:calendar_list", icon="calendar", permission="monitor.view", order=45)
 )
+nav.register(Entry("Govern", "Firm", "governance:firm", icon="cube", permission="monitor.view", order=47))
 nav.register(Entry("Govern", "Audit", "governance:audit_list", icon="list", permission="audit.view", order=90))
 nav.register(Entry("Watch", "Contract breaches", "governance:breach_list", icon="ban", permission=SEE, order=60))
 nav.register(

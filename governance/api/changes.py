@@ -25,7 +25,7 @@ class ChangeItemSerializer(serializers.ModelSerializer[ChangeItem]):
     """One document: as it was live, as it shall become, and how the two differ."""
 
     base = serializers.JSONField(allow_null=True)
-    proposed = serializers.JSONField()
+    proposed = serializers.JSONField(allow_null=True, help_text="Null where the object shall be removed.")
 
     class Meta:
         model = ChangeItem
@@ -190,7 +190,7 @@ class ChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
             "submit": lambda: services.submit(change, by=by),
             "withdraw": lambda: services.withdraw(change, by=by, reason=given["reason"]),
             "apply": lambda: applying.apply_change(change, by=by),
-            "rebase": lambda: applying.rebase(change, by=by),
+            "rebase": lambda: reviewing.bring_up(change, by=by),
             "canary": lambda: canary.arm(change, by=by).change,
             "canary_stop": lambda: canary.stop(change, by=by),
             "roll_back": lambda: applying.roll_back(change, by=by, reason=given["reason"]),

@@ -50,7 +50,6 @@ FACTS: dict[str, tuple[str, str]] = {
     "backfill_resumed": ("backfill.resumed", "backfill"),
     "sync_saved": ("sync.saved", "sync"),
     "schedule_saved": ("schedule.saved", "schedule"),
-    "schedule_deleted": ("schedule.deleted", "schedule"),
     "webhook_saved": ("webhook.saved", "endpoint"),
     "webhook_secret_rotated": ("webhook.secret_rotated", "endpoint"),
     "webhook_secret_dropped": ("webhook.secret_dropped", "endpoint"),

@@ -34,6 +34,9 @@ class BusinessCalendarKind(ModelKind):
         found.hours, found.holidays = normal_hours(found.hours or {}), normal_holidays(found.holidays or [])
         services.check_line(found)
 
+    def before_remove(self, found: BusinessCalendar) -> None:
+        services.refuse_counted_by(found)
+
     def impact(self, slug: str) -> list[tuple[str, str]]:
         children = BusinessCalendar.objects.filter(parent__slug=slug).values_list("slug", flat=True)
         levels = ServiceLevel.objects.filter(calendar__slug=slug).values_list("slug", flat=True)
@@ -52,4 +55,5 @@ def calendar_kind() -> Any:
             Attr("hours"),
             Attr("holidays"),
         ],
+        is_removable=True,
     )

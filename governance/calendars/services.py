@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from governance.models import BusinessCalendar
-from governance.saving import save
-from hub.common.acts import Act, tell
+from governance.saving import remove, save
 from hub.common.errors import ConfigError
 from hub.common.governed import Put
 from hub.common.registry import Document, kind
+from hub.common.usage import listed
 
 KIND = "BusinessCalendar"
 
@@ -21,19 +19,19 @@ def save_calendar(document: Document, *, by: Any, reason: str = "") -> Put:
     return save({"kind": KIND, **document}, act="business_calendar.saved", by=by, reason=reason)
 
 
-@transaction.atomic
 def delete_calendar(calendar: BusinessCalendar, *, by: Any) -> None:
-    """Only one that nothing counts by. ConfigError names what does."""
+    """Only one that nothing counts by: ConfigError names what does. Held where reviewers have to agree."""
+    remove(KIND, calendar.slug, act="business_calendar.deleted", by=by)
+
+
+def refuse_counted_by(calendar: BusinessCalendar) -> None:
     users = [f"{name} {slug}" for name, slug in kind(KIND).impact(calendar.slug)]
     if users:
         raise ConfigError(
-            f"{calendar} is used by {', '.join(users[:5])}{' and others' if len(users) > 5 else ''}.",
+            f"{calendar} is used by {listed(users)}.",
             where=calendar.slug,
             fix="Give them another calendar first.",
         )
-    before = kind(KIND).dump(calendar.slug)
-    tell(Act("business_calendar.deleted", KIND, calendar.slug, by=by, before=before))
-    calendar.delete()
 
 
 def check_line(calendar: BusinessCalendar) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from governance.changes import sealing
 from governance.changes.documents import content_hash, differences
-from governance.changes.proposals import live, propose, seats_for
+from governance.changes.proposals import live, propose, seats_for, users_left
 from governance.changes.services import (
     DECIDE,
     edit_change,
@@ -18,6 +19,7 @@ from governance.changes.services import (
     lock,
     move,
     open_change,
+    proposals_of,
     rebased,
     refuse_unless,
     tell_of,
@@ -27,8 +29,9 @@ from governance.models import ChangeItem, ChangeRequest
 from hub.common import facts, governed
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError, HubError
-from hub.common.registry import Document, kind, kinds
+from hub.common.registry import Document, is_removal, kind, kinds, removal
 from hub.common.times import business_now
+from hub.common.usage import listed
 
 State = ChangeRequest.State
 
@@ -141,7 +144,7 @@ def stale(item: ChangeItem) -> str:
     """What was changed since the item was written, in words; empty when nothing was."""
     now = live(item.kind, item.key)
     if content_hash(now) == item.base_hash:
-        return ""
+        return _used_since(item)
     if now is None:
         return f"{item.kind} {item.key} does not exist any more."
     if item.base is None:
@@ -150,11 +153,29 @@ def stale(item: ChangeItem) -> str:
     return f"{item.kind} {item.key} was changed meanwhile: {changed or 'the order of its parts'}."
 
 
+def _used_since(item: ChangeItem) -> str:
+    """Who uses what shall be removed, where nobody did when reviewers were asked."""
+    if not item.is_removal or item.change.is_breaking:
+        return ""
+    users = [f"{name} {key}" for name, key in users_left(proposals_of(item.change))]
+    return f"{item.kind} {item.key} is used meanwhile by {listed(users)}." if users else ""
+
+
+def in_order(change: ChangeRequest) -> list[ChangeItem]:
+    """The items as they are brought in: what others refer to first, and removals last, the other way round."""
+    return sorted(change.items.all(), key=lambda item: _position(item.kind, item.is_removal))
+
+
+def _position(name: str, is_gone: bool) -> tuple[bool, int]:
+    place = list(kinds()).index(name)
+    return (is_gone, -place if is_gone else place)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 def _apply(change: ChangeRequest, *, by: Any) -> None:
-    items = sorted(change.items.all(), key=lambda item: list(kinds()).index(item.kind))
+    items = in_order(change)
     if sentences := [sentence for item in items if (sentence := stale(item))]:
         raise ConfigError(
             " ".join(sentences),
@@ -164,7 +185,8 @@ def _apply(change: ChangeRequest, *, by: Any) -> None:
         )
     with governed.passing(), governed.together():
         for item in items:
-            kind(item.kind).apply(agreed(change, item), by=change.author)
+            governed.bring_in(agreed(change, item), by=change.author)
+            sealing.unseal(item)
             tell(Act("change.brought_in", item.kind, item.key, by=by, before=item.base, after=item.proposed))
     move(change, State.APPLIED, applied_at=timezone.now(), problem="")
     if change.reverts_id and (reverted := lock(ChangeRequest(pk=change.reverts_id))).state == State.APPLIED:
@@ -175,6 +197,8 @@ def _apply(change: ChangeRequest, *, by: Any) -> None:
 
 def agreed(change: ChangeRequest, item: ChangeItem) -> Document:
     """The document to apply; where people of two groups agree to a break, a contract is told why it is accepted."""
+    if item.is_removal:
+        return removal(item.kind, item.key)
     proposed: Document = item.proposed
     if item.kind == "Contract" and change.is_breaking and not proposed.get("accepted_break"):
         return {**proposed, "accepted_break": f"Agreed to in change #{change.pk}."}
@@ -185,9 +209,9 @@ def take_back_now(change: ChangeRequest, *, by: Any, reason: str) -> ChangeReque
     """Put back what stood there before, asking nobody. Raises ConfigError where it was changed again since."""
     items = list(change.items.all())
     for item in items:
-        if moved_on := differences(live(item.kind, item.key) or {}, agreed(change, item)):
+        if moved_on := _moved_on(change, item):
             raise ConfigError(
-                f"{item.kind} {item.key} was changed again since: {in_words(moved_on[0])}.",
+                f"{item.kind} {item.key} was changed again since: {moved_on}.",
                 where=str(change),
                 fix="Take it back by hand.",
                 code="STALE_BASE",
@@ -195,21 +219,34 @@ def take_back_now(change: ChangeRequest, *, by: Any, reason: str) -> ChangeReque
     return _bring_back(change, [_before(item) for item in items], by=by, reason=reason)
 
 
+def _moved_on(change: ChangeRequest, item: ChangeItem) -> str:
+    """How the object differs from what was agreed to, in words; empty when it does not."""
+    now = live(item.kind, item.key)
+    if item.is_removal:
+        return "there is one of that name again" if now else ""
+    found = differences(now or {}, agreed(change, item))
+    return in_words(found[0]) if found else ""
+
+
 def _bring_back(change: ChangeRequest, documents: Sequence[Document], *, by: Any, reason: str) -> ChangeRequest:
     """Nobody has to agree: the policies that held the change are gone, or it failed while it was watched."""
-    for document in documents:
+    for document in sorted(documents, key=lambda each: _position(each["kind"], is_removal(each))):
         before = live(document["kind"], document["slug"])
         if document["kind"] == "Contract":
             document.setdefault("accepted_break", f"Change #{change.pk} is taken back.")
         with governed.passing():
-            kind(document["kind"]).apply(document, by=by)
-        tell(Act("change.brought_in", document["kind"], document["slug"], by=by, before=before, after=document))
+            governed.bring_in(document, by=by)
+        after = None if is_removal(document) else document
+        tell(Act("change.brought_in", document["kind"], document["slug"], by=by, before=before, after=after))
     move(change, State.ROLLED_BACK)
     tell_of(change, "taken_back", by=by, reason=reason)
     return change
 
 
 def _before(item: ChangeItem) -> Document:
+    """What stood there; what was new goes, where objects of its kind can go."""
+    if item.base is None and kind(item.kind).is_removable:
+        return removal(item.kind, item.key)
     if item.base is None:
         raise ConfigError(
             f"{item.kind} {item.key} was new, so there is nothing before it.",

@@ -53,7 +53,7 @@ class Part:
         if self.after.failed >= LEAST and self.after.share > self.before.share + tolerance:
             return (
                 f"{self.after.share:.0f} % of the records of {self.sync} fail"
-                f" ({self.after.failed:,} of {self.after.read:,}); in the day before it were {self.before.share:.0f} %."
+                f" ({self.after.failed:,} of {self.after.read:,}); in the day before {self.before.share:.0f} % did."
             )
         return ""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from governance.changes.applying import stale
 from governance.changes.page import ItemView
 from governance.models import ChangeCanary, ChangePacket, ChangeRequest, ReviewGroup
+from hub.common.usage import listed
 
 MOVED_ON = "What is live has moved on"
 
@@ -43,6 +44,10 @@ def _canary(canary: ChangeCanary | None) -> Iterator[Check]:
 
 def _compatibility(items: Sequence[ItemView]) -> Iterator[Check]:
     for item in items:
+        if item.proposal.is_removal:
+            users = [f"{name} {key}" for row in item.rows for name, key in row.users]
+            said = f"It is used by {listed(users)}." if users else "Nothing is known to use it."
+            yield Check("fail" if users else "warn", f"Removal of {item.name}", said)
         if verdict := item.proposal.verdict:
             state = "fail" if verdict.is_breaking else "ok"
             yield Check(

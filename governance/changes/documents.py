@@ -16,6 +16,8 @@ from hub.common.registry import Document
 # By which of its entries an item of a list is known, so that a list is compared item by item and not as a whole.
 _IDENTITIES = (("target",), ("name",), ("slug",), ("path",), ("id",), ("source", "valid_from"))
 ABSENT = object()
+# The path of a removal: every field of the object.
+WHOLE = "*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from governance import drift as drifts
-from governance.changes.gate import waiting_items
 from governance.changes.proposals import is_watched
-from governance.changes.services import open_change
+from governance.changes.services import open_change, waiting_items
 from governance.models import ChangeRequest, Drift
-from hub.common import facts
+from hub.common import facts, governed
 from hub.common.errors import ConfigError
+from hub.common.governed import Held
 from hub.common.registry import Document, kind
 
 KIND = "Stream"
@@ -56,7 +56,7 @@ def settle_drifts(*, change: ChangeRequest, objects: Sequence[tuple[str, str]]) 
 
 
 def accept(drift: Drift, *, by: Any, reason: str = "") -> Drift:
-    """Accept a drift on its own page; where a change request proposes its shape, that is the place to agree."""
+    """Accept a drift on its own page. Where people agree to streams, its shape is proposed to them: Held."""
     if item := waiting_items(KIND, drift.stream.slug).first():
         raise ConfigError(
             f"The new shape of {drift.stream} is under review.",
@@ -64,4 +64,7 @@ def accept(drift: Drift, *, by: Any, reason: str = "") -> Drift:
             fix="Decide about that change; the drift then counts as accepted.",
             code="UNDER_REVIEW",
         )
+    document = proposed(drift) if is_watched(KIND) else None
+    if document and (held := governed.hold([document], by=by, reason=reason)):
+        raise Held(held)
     return drifts.accept(drift, by=by, reason=reason)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from governance.changes import sealing
 from governance.changes.documents import merge
 from governance.changes.proposals import Proposal, Seat, is_watched, live, propose, seats_for
-from governance.changes.services import edit_change, move, open_change, rebased
-from governance.models import ChangeItem, ChangeRequest
+from governance.changes.services import edit_change, move, open_change, rebased, waiting_items
+from governance.models import ChangeRequest
 from hub.common import governed
 from hub.common.errors import ConfigError
 from hub.common.governed import Put
@@ -16,7 +17,7 @@ from hub.common.registry import Document
 
 
 def install() -> None:
-    governed.install(gate, watches=is_watched, joined=joined)
+    governed.install(gate, watches=is_watched, joined=joined, seal=sealing.seal)
 
 
 def gate(documents: Sequence[Document], by: Any, reason: str) -> Put | None:
@@ -33,6 +34,7 @@ def gate(documents: Sequence[Document], by: Any, reason: str) -> Put | None:
             fix="Say who proposes it (--by EMAIL).",
             code="WHO",
         )
+    _refuse_crossed(proposals)
     waiting = _waiting(proposals)
     if waiting is None:
         change, done = open_change(documents, by=by, reason=reason), "Sent to review"
@@ -44,16 +46,24 @@ def gate(documents: Sequence[Document], by: Any, reason: str) -> Put | None:
 def joined(document: Document) -> Document:
     """An edit of what is live, put onto the proposal that already waits for the same object."""
     item = waiting_items(document["kind"], document["slug"]).first()
-    if item is None:
+    if item is None or item.is_removal:
         return document
     merged: Document = merge(live(item.kind, item.key) or {}, rebased(item), document)
     return merged
 
 
-def waiting_items(kind: str, key: str) -> Any:
-    """Items of this object in changes that are not decided and applied yet, newest first."""
-    found = ChangeItem.objects.filter(kind=kind, key=key, change__state__in=ChangeRequest.WAITING)
-    return found.select_related("change__author").order_by("-pk")
+def _refuse_crossed(proposals: Sequence[Proposal]) -> None:
+    """An edit does not join the removal of the same object, nor a removal an edit: one would undo the other unseen."""
+    for proposal in proposals:
+        item = waiting_items(proposal.kind, proposal.key).first()
+        if item is not None and (proposal.is_removal or item.is_removal):
+            what = "Its removal" if item.is_removal else "An edit of it"
+            raise ConfigError(
+                f"{what} waits already in #{item.change_id}.",
+                where=str(item),
+                fix="Let that be decided or withdrawn first.",
+                code="UNDER_REVIEW",
+            )
 
 
 def _waiting(proposals: Sequence[Proposal]) -> ChangeRequest | None:

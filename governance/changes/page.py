@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance import consumers
-from governance.changes.documents import Difference
-from governance.changes.proposals import FIELDS, Proposal
+from governance.changes import sealing
+from governance.changes.documents import WHOLE, Difference
+from governance.changes.proposals import FIELDS, Proposal, users_left
 from governance.changes.services import proposals_of
 from governance.changes.wording import in_words, text
 from governance.compatibility.verdict import WHO, Judged
@@ -16,6 +17,7 @@ from governance.consumers import Effective
 from governance.diff import compare
 from governance.models import ChangeComment, ChangeRequest, Contract
 from hub.common.registry import kind
+from hub.common.usage import listed
 
 _WORDS = {"fail": "Breaking", "warn": "Warning", "ok": "Compatible", "changed": "Changed"}
 _ORDER = ("fail", "warn", "changed", "ok")
@@ -33,6 +35,7 @@ class Row:
     judged: Sequence[Judged] = ()
     threads: list[ChangeComment] = field(default_factory=list)
     number: int = 0
+    users: Sequence[tuple[str, str]] = ()  # of what is removed: who uses it and stays
 
     @property
     def anchor(self) -> str:
@@ -41,7 +44,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        return self.path.removeprefix(FIELDS)
+        return self.item if self.path == WHOLE else self.path.removeprefix(FIELDS)
 
     @property
     def word(self) -> str:
@@ -49,6 +52,8 @@ class Row:
 
     @property
     def who(self) -> str:
+        if self.users:
+            return listed([f"{name} {key}" for name, key in self.users])
         broken = {direction for judged in self.judged for direction in judged.change.kind.breaks}
         return " and ".join(WHO[direction] for direction in sorted(broken))
 
@@ -65,6 +70,8 @@ class ItemView:
     rows: list[Row]
     impact: list[tuple[str, str]]
     effective: Effective | None = None  # of a contract: what its actual consumers notice of it
+    sealed: list[str] = field(default_factory=list)  # names of secrets that were typed with it
+    pk: int = 0
 
     @property
     def name(self) -> str:
@@ -76,7 +83,11 @@ def items_of(change: ChangeRequest) -> list[ItemView]:
     threads = list(
         change.comments.filter(answers__isnull=True).select_related("by", "resolved_by").prefetch_related("replies__by")
     )
-    found = [ItemView(p, _rows(p), kind(p.kind).impact(p.key), _effective(p)) for p in proposals_of(change)]
+    proposals = proposals_of(change)
+    staying = users_left(proposals)
+    found = [ItemView(p, _rows(p, staying), kind(p.kind).impact(p.key), _effective(p)) for p in proposals]
+    for view, item in zip(found, change.items.all(), strict=True):
+        view.sealed, view.pk = sealing.names_of(item), item.pk
     rows = [row for item in found for row in item.rows]
     for number, row in enumerate(rows, start=1):
         row.number = number
@@ -110,12 +121,22 @@ def _speaks_of(thread: ChangeComment, row: Row) -> bool:
     return f"{thread.kind} {thread.key}" == row.item and bool(thread.path) and place.startswith(f"{row.path}.")
 
 
-def _rows(proposal: Proposal) -> list[Row]:
+def _rows(proposal: Proposal, staying: Sequence[tuple[str, str]] = ()) -> list[Row]:
+    if proposal.is_removal:
+        return [_removal_row(proposal, [user for user in kind(proposal.kind).impact(proposal.key) if user in staying])]
     found = list(_field_rows(proposal) if proposal.kind == "Contract" else ())
     told = tuple(f"{row.path}." for row in found)
     rest = [each for each in proposal.differences if not f"{each.path}.".startswith(told) and not _is_told(each, found)]
     found += _plain_rows(proposal, rest)
     return sorted(found, key=lambda row: _ORDER.index(row.severity))
+
+
+def _removal_row(proposal: Proposal, users: Sequence[tuple[str, str]]) -> Row:
+    """All that goes, name by name, and who is left without it."""
+    lines = [(name, text(value), None) for name, value in (proposal.base or {}).items() if name not in ("kind", "slug")]
+    sentence = "is removed, and others use it" if users else "is removed"
+    severity = "fail" if users else "warn"
+    return Row(f"{proposal.kind} {proposal.key}", WHOLE, sentence, severity=severity, lines=lines, users=users)
 
 
 def _is_told(found: Difference, rows: Sequence[Row]) -> bool:
@@ -125,7 +146,7 @@ def _is_told(found: Difference, rows: Sequence[Row]) -> bool:
 
 def _field_rows(proposal: Proposal) -> Iterator[Row]:
     """The fields of a contract in the words of its form, each with what it breaks."""
-    after = proposal.proposed.get("schema") or {}
+    after = (proposal.proposed or {}).get("schema") or {}
     before = (proposal.base or {}).get("schema") or {}
     changes = proposal.verdict.changes if proposal.verdict else ()
     for diff in compare(before, after):

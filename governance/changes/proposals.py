@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from governance.changes.documents import Difference, content_hash, covers, differences, leaves
+from governance.changes.documents import WHOLE, Difference, content_hash, covers, differences, leaves
 from governance.compatibility.verdict import Mode, Verdict, judge_history
 from governance.models import ChangeItem, ContractVersion, ReviewGroup, ReviewPolicy
 from governance.models.review_policy import EVERY_KIND
 from hub.accounts.models import Domain
-from hub.common.registry import Document, kind
+from hub.common.governed import Name
+from hub.common.registry import Document, is_removal, kind
 
 # Where fields of a contract stand in its document; a policy may leave it out.
 FIELDS = "schema.properties."
@@ -19,22 +20,30 @@ FIELDS = "schema.properties."
 
 @dataclass(frozen=True)
 class Proposal:
-    """One document as it is live (None for a new object) and as it shall become."""
+    """One document as it is live (None for a new object) and as it shall become (None for one that shall be gone)."""
 
     kind: str
     key: str
     domain: Domain | None
     base: Document | None
-    proposed: Document
+    proposed: Document | None
+
+    @property
+    def is_removal(self) -> bool:
+        return self.proposed is None
 
     @cached_property
     def differences(self) -> list[Difference]:
+        if self.proposed is None:
+            return [Difference(WHOLE, self.base, None)] if self.base else []
         return differences(self.base, self.proposed)
 
     @cached_property
     def verdict(self) -> Verdict | None:
         """What the change of a contract breaks; None for other kinds and for a contract that has no version yet."""
-        if self.kind != "Contract" or not self.base or not isinstance(self.proposed.get("schema"), dict):
+        if self.kind != "Contract" or not self.base or not self.proposed:
+            return None
+        if not isinstance(self.proposed.get("schema"), dict):
             return None
         known = ContractVersion.objects.filter(contract__slug=self.key).exclude(status=ContractVersion.Status.DRAFT)
         history = [(f"{each.number}.0.0", each.schema) for each in known.order_by("number")]
@@ -68,15 +77,16 @@ def live(name: str, key: str) -> Document | None:
 
 
 def normal(document: Document) -> Document:
-    """The document as the hub would write it down, so that a default that is spelt out is no difference."""
-    write = getattr(kind(document["kind"]), "normal", None)
+    """The document as the hub would write it down, so that a default that is spelt out is no difference; no secrets."""
+    write = getattr(kind(document["kind"]), "proposal", None)
     return write(document) if write else document
 
 
 def propose(document: Document) -> Proposal:
     name, key = document["kind"], document["slug"]
-    proposed = normal(document)
-    return Proposal(name, key, domain_of(proposed), live(name, key), proposed)
+    base = live(name, key)
+    proposed = None if is_removal(document) else normal(document)
+    return Proposal(name, key, domain_of(proposed or base or document), base, proposed)
 
 
 def of_item(item: ChangeItem) -> Proposal:
@@ -93,6 +103,13 @@ def domain_of(document: Document, depth: int = 2) -> Domain | None:
             if other and (found := domain_of(other, depth - 1)):
                 return found
     return None
+
+
+def users_left(proposals: Iterable[Proposal]) -> list[Name]:
+    """Objects that use what shall be removed, and that stay: their use breaks."""
+    gone = [(each.kind, each.key) for each in proposals if each.is_removal]
+    users = dict.fromkeys(user for name, key in gone for user in kind(name).impact(key))
+    return [user for user in users if user not in gone]
 
 
 # Who has to agree -----------------------------------------------------------------------------------------------------
@@ -124,10 +141,11 @@ def _speaks_of(policy: ReviewPolicy, proposal: Proposal) -> bool:
 
 
 def _touched(pattern: str, proposal: Proposal) -> dict[tuple[str, str, str], Difference]:
+    """Whoever watches over any field of an object is asked about its removal."""
     return {
         (proposal.kind, proposal.key, found.path): found
         for found in proposal.differences
-        if any(covers(pattern, path) for leaf in leaves(found) for path in _spellings(leaf))
+        if proposal.is_removal or any(covers(pattern, path) for leaf in leaves(found) for path in _spellings(leaf))
     }
 
 

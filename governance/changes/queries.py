@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from governance.changes import emergency, reviewing
-from governance.changes.services import DECIDE, is_writer
+from governance.changes.services import DECIDE, is_writer, waiting_items
 from governance.models import ChangeEdit, ChangeItem, ChangeRequest, Delegation, ReviewGroup, ReviewSeat
 from hub.accounts.models import User
 from hub.common.nav import Badge
@@ -59,17 +59,21 @@ def _may_concern(user: User) -> Q:
 def is_turn_of(change: ChangeRequest, user: User) -> bool:
     if change.state == State.OPEN:
         can_confirm = change.is_emergency and not emergency.why_not_confirm(change, user)
-        return can_confirm or bool(reviewing.chairs_for(change, user))
+        return can_confirm or any(_is_for(change, chair, user) for chair in reviewing.chairs_for(change, user))
     if change.state == State.CHANGES_REQUESTED or (change.state == State.APPROVED and change.problem):
         return is_writer(change, user)
     return change.applied_at is not None and not emergency.why_not_afterwards(change, user)
 
 
-def waiting_for(kind: str, key: str) -> ChangeRequest | None:
-    """The change that waits for an object: shown as a banner on the object's own page."""
-    found = ChangeItem.objects.filter(kind=kind, key=key, change__state__in=ChangeRequest.WAITING)
-    item = found.select_related("change__author").order_by("-pk").first()
-    return item.change if item else None
+def _is_for(change: ChangeRequest, chair: reviewing.Chair, user: User) -> bool:
+    """Whether the seat waits for this person, or for whom they stand in; anybody of the group where nobody was asked."""
+    asked = change.seats.filter(group=chair.group).values_list("asked", flat=True).first() if chair.group else None
+    return asked in (None, (chair.on_behalf_of or user).pk)
+
+
+def waiting_item(kind: str, key: str) -> ChangeItem | None:
+    """What waits for an object: shown as a banner on the object's own page."""
+    return waiting_items(kind, key).first()
 
 
 def turn_badge(user: User) -> Badge | None:

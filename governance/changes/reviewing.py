@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from governance.changes.applying import take_effect
+from governance.changes.applying import rebase, take_effect
 from governance.changes.services import DECIDE, is_writer, lock, move, refuse_changed, refuse_unless, tell_of
 from governance.models import ChangeRequest, Delegation, Review, ReviewGroup, ReviewSeat
 from hub.accounts.models import User
@@ -89,6 +89,12 @@ def advance(change: ChangeRequest, *, by: Any) -> ChangeRequest:
     move(change, State.APPROVED)
     tell_of(change, "agreed", by=by)
     return take_effect(change, by=by)
+
+
+@transaction.atomic
+def bring_up(change: ChangeRequest, *, by: Any) -> ChangeRequest:
+    """Do the edit to what is live now; where every approval stands after that, it takes effect."""
+    return advance(rebase(change, by=by), by=by)
 
 
 # Who may ------------------------------------------------------------------------------------------------------------

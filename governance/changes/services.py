@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance.changes.documents import content_hash, merge
-from governance.changes.proposals import FIELDS, Proposal, Seat, live, of_item, propose, seats_for
-from governance.models import ChangeEdit, ChangeItem, ChangeRequest
+from governance.changes.proposals import FIELDS, Proposal, Seat, live, of_item, propose, seats_for, users_left
+from governance.models import ChangeEdit, ChangeItem, ChangeRequest, SealedSecrets
 from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.reasons import tidy
-from hub.common.registry import Document, kind
+from hub.common.registry import Document, kind, removal
 
 State = ChangeRequest.State
 DECIDE = "approvals.decide"
@@ -95,9 +96,14 @@ def withdraw(change: ChangeRequest, *, by: Any, reason: str = "") -> ChangeReque
 
 def title_of(proposals: Sequence[Proposal]) -> str:
     """ "Contract time_entry: rate, hours"; the number of objects where there are several."""
+    if len(proposals) > 1 and all(each.is_removal for each in proposals):
+        # What goes along goes first.
+        return f"Remove {proposals[-1].kind} {proposals[-1].key} and {len(proposals) - 1} more"
     first = proposals[0]
     if len(proposals) > 1:
         return f"{first.kind} {first.key} and {len(proposals) - 1} more"
+    if first.is_removal:
+        return f"Remove {first.kind} {first.key}"
     if first.base is None:
         return f"New {first.kind} {first.key}"
     paths = [found.path for found in first.differences if found.path != "schema.required"] or ["required"]
@@ -120,10 +126,12 @@ def lock(change: ChangeRequest) -> ChangeRequest:
 
 
 def move(change: ChangeRequest, state: str, **fields: Any) -> None:
-    """The next state; the database refuses a step that the life cycle does not know."""
+    """The next state; the database refuses a step that the life cycle does not know. Sealed secrets end with it."""
     for name, value in {"state": state, **fields}.items():
         setattr(change, name, value)
     change.save(update_fields=["state", *fields])
+    if state not in ChangeRequest.WAITING:
+        SealedSecrets.objects.filter(item__change=change).delete()
 
 
 def refuse_unless(change: ChangeRequest, *states: str) -> None:
@@ -152,6 +160,12 @@ def refuse_stranger(change: ChangeRequest, by: Any) -> None:
 
 def is_writer(change: ChangeRequest, person: Any) -> bool:
     return person.pk == change.author_id or change.edits.filter(by=person).exists()
+
+
+def waiting_items(name: str, key: str) -> QuerySet[ChangeItem]:
+    """Items of this object in changes that are not decided and applied yet, newest first."""
+    found = ChangeItem.objects.filter(kind=name, key=key, change__state__in=ChangeRequest.WAITING)
+    return found.select_related("change__author").order_by("-pk")
 
 
 def tell_of(change: ChangeRequest, verb: str, *, by: Any, reason: str = "", on_behalf_of: Any = None) -> None:
@@ -210,17 +224,25 @@ def _written(change: ChangeRequest, by: Any, note: str) -> None:
         )
     _refuse_unsound(proposals)
     ChangeEdit.objects.create(change=change, by=by, content_hash=change.content_hash, note=note)
-    change.is_breaking = any(proposal.is_breaking for proposal in proposals)
+    change.is_breaking = any(proposal.is_breaking for proposal in proposals) or bool(users_left(proposals))
     change.problem = ""
     if change.reverts_id is None:
         change.title = title_of(proposals)[:200]
     change.save(update_fields=["is_breaking", "problem", "title"])
     _seat(change, seats_for(proposals))
+    # Nobody waits for somebody who wrote it.
+    change.seats.filter(asked__in=change.edits.values("by")).update(asked=None)
 
 
 def _refuse_unsound(proposals: Sequence[Proposal]) -> None:
     for proposal in proposals:
-        for problem in kind(proposal.kind).validate(proposal.proposed):
+        if proposal.is_removal and not kind(proposal.kind).is_removable:
+            raise ConfigError(
+                f"{proposal.kind} {proposal.key} cannot be removed.",
+                fix="Take it out of use on its own page.",
+                code="KEPT",
+            )
+        for problem in kind(proposal.kind).validate(proposal.proposed) if proposal.proposed else ():
             raise ConfigError(problem.sentence, where=f"{proposal.kind} {proposal.key}: {problem.path}".rstrip(": "))
 
 
@@ -247,5 +269,7 @@ def _seat(change: ChangeRequest, seats: Sequence[Seat]) -> None:
 
 def rebased(item: ChangeItem) -> Document:
     """The item's edit done to what is live now."""
+    if item.is_removal:
+        return removal(item.kind, item.key)
     merged: Document = merge(item.base or {}, live(item.kind, item.key) or {}, item.proposed)
     return merged

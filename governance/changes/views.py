@@ -8,14 +8,19 @@ from typing import Any
 
 import orjson
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance.changes import (
+    amending,
     applying,
+    asking,
+    bulk,
     canary,
     checks,
     discussion,
@@ -26,8 +31,9 @@ from governance.changes import (
     reviewing,
     services,
 )
-from governance.models import ChangeCanary, ChangeRequest
+from governance.models import ChangeCanary, ChangeRequest, ReviewSeat
 from governance.views import me
+from hub.accounts.models import User
 from hub.common.errors import ConfigError, HubError
 from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
@@ -82,9 +88,11 @@ def change_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         rows = rows.filter(state__in=ChangeRequest.WAITING)
     if fmt:
         return export_response(list(rows.order_by("-pk")), COLUMNS, fmt, name="changes")
+    shown = paginate(rows, request)
     context = {
         "bar": bar,
-        "page": paginate(rows, request),
+        "page": shown,
+        "alone": {change.pk: bulk.why_alone(change) for change in shown} if view == "turn" and turn else {},
         "view": view,
         "tabs": [(word, f"?view={name}", name == view, counts.get(name)) for name, word in VIEWS],
     }
@@ -163,7 +171,7 @@ def change_act(request: HttpRequest, pk: int) -> HttpResponse:
         "withdraw": lambda: services.withdraw(change, by=by, reason=reason),
         "apply": lambda: applying.apply_change(change, by=by),
         "schedule": lambda: applying.schedule(change, by=by, at=_instant(request.POST.get("at", ""))),
-        "rebase": lambda: applying.rebase(change, by=by),
+        "rebase": lambda: reviewing.bring_up(change, by=by),
         "roll_back": lambda: applying.roll_back(change, by=by, reason=reason),
         "packet": lambda: packets.ask(change, by=by),
         "canary": lambda: canary.arm(change, by=by),
@@ -177,8 +185,54 @@ def change_act(request: HttpRequest, pk: int) -> HttpResponse:
             password=request.POST.get("password", ""),
         ),
         "afterwards": lambda: emergency.review_afterwards(change, by=by, note=reason),
+        "ask": lambda: _ask(request, change),
     }
     return _act(request, change, acts.get(request.POST.get("act", "")))
+
+
+def _ask(request: HttpRequest, change: ChangeRequest) -> None:
+    """Whom a seat waits for; the page says so itself."""
+    asking.ask(change, group=request.POST.get("group", ""), email=request.POST.get("person", ""), by=me(request))
+    messages.success(request, "The seat waits for them." if request.POST.get("person") else "Anybody of the group may.")
+
+
+@requires("approvals.view")
+@require_http_methods(["GET", "POST"])
+def change_item(request: HttpRequest, pk: int, item: int) -> HttpResponse:
+    """The document that an item proposes, as text to be edited."""
+    change, by = queries.find_change(me(request), pk), me(request)
+    found = get_object_or_404(change.items, pk=item)
+    given = {name: request.POST.get(name, "") for name in ("text", "note", "seen")}
+    problem: HubError | None = None
+    if request.method == "POST":
+        try:
+            amending.amend(found, given["text"], by=by, note=given["note"], seen=given["seen"])
+        except HubError as error:
+            problem = error
+        else:
+            messages.success(request, f"#{change.pk} proposes that now. You are one of its writers.")
+            return redirect_to(request, change.get_absolute_url())
+    elif not amending.may_amend(change, by) or found.is_removal:
+        raise PermissionDenied("Only the writers of a change that is under review edit what it proposes.")
+    shown = given if problem else {"text": amending.text_of(found), "note": "", "seen": change.content_hash}
+    context = {"change": change, "item": found, "problem": problem, **shown}
+    return render_page(request, "changes/item_form.html", context, status=422 if problem else 200)
+
+
+@requires(POST="approvals.decide")
+@require_POST
+def change_approve_all(request: HttpRequest) -> HttpResponse:
+    """Approve the changes that were ticked, each with the content that the list showed; all of them or none."""
+    user = me(request)
+    pairs = [value.partition(":") for value in request.POST.getlist("change")]
+    chosen = {int(number): seen for number, _, seen in pairs if number.isdecimal()}
+    try:
+        done = bulk.approve_all(chosen, by=user, comment=request.POST.get("comment", ""), among=queries.my_turn(user))
+    except HubError as error:
+        messages.error(request, f"Nothing is approved. {error}")
+    else:
+        messages.success(request, f"{done} change{'' if done == 1 else 's'} approved.")
+    return redirect_to(request, f"{reverse('governance:change_list')}?view=turn")
 
 
 @requires(POST="approvals.view")
@@ -227,7 +281,8 @@ def _page(
         "tree": page.tree_of(items),
         "row_count": sum(len(item.rows) for item in items),
         "threads": page.loose_threads(change, items),
-        "seats": reviewing.standing(change),
+        "seats": [(seat, missing, _people(change, seat, missing)) for seat, missing in reviewing.standing(change)],
+        "can_amend": amending.may_amend(change, user),
         "reviews": change.reviews.select_related("reviewer", "on_behalf_of", "group"),
         "edits": change.edits.select_related("by"),
         "checks": found,
@@ -244,6 +299,12 @@ def _page(
         "comment": request.POST.get("comment", ""),
     }
     return render_page(request, "changes/change.html", context, status=status)
+
+
+def _people(change: ChangeRequest, seat: ReviewSeat, missing: int) -> list[User]:
+    """Whom the seat may wait for, while it waits."""
+    is_waiting = missing and change.state in ChangeRequest.UNDER_REVIEW
+    return list(asking.people_of(change, seat.group)) if is_waiting else []
 
 
 def _instant(text: str) -> datetime | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from governance.changes.documents import Difference
+from governance.changes.documents import WHOLE, Difference
 
 SHOWN = 120
 
 
 def in_words(found: Difference) -> str:
-    """ "rate.type: text → decimal", "buyer added"."""
+    """ "rate.type: text → decimal", "buyer added"; a whole object "is removed"."""
+    if found.path == WHOLE:
+        return "is removed"
     if found.before is None or found.after is None:
         return f"{found.path} {found.word}"
     if isinstance(found.before, list) and isinstance(found.after, list) and (said := _lists(found.before, found.after)):

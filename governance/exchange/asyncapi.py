@@ -21,34 +21,45 @@ HUB = "hub"
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """`name` without prefix and version; `data` are the names of what it says. One about a record carries that record."""
+    """`name` without prefix and version; `data` are the names of what it says. One about a record carries that record,
+
+    or the fields of it that `carries` names.
+    """
 
     name: str
     title: str
     data: tuple[str, ...]
     is_about_record: bool = False
+    version: int = 1
+    carries: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:
-        return f"syncline.{self.name}.v1"
+        return f"syncline.{self.name}.v{self.version}"
 
 
 _types: list[EventType] = []
 _hidden: list[Callable[[Collection[str], Schema], Collection[str]]] = []
+# Events that a firm has defined for an entity, by the entity's short name.
+_own: list[Callable[[str], Sequence[EventType]]] = []
 
 
-def register(types: Iterable[EventType], hidden: Callable[[Collection[str], Schema], Collection[str]]) -> None:
-    """What is sent, and which fields of a record never are."""
-    _types[:], _hidden[:] = types, [hidden]
+def register(
+    types: Iterable[EventType],
+    hidden: Callable[[Collection[str], Schema], Collection[str]],
+    own: Callable[[str], Sequence[EventType]] | None = None,
+) -> None:
+    """What is sent, which fields of a record never are, and what the firm has defined for an entity."""
+    _types[:], _hidden[:], _own[:] = types, [hidden], [own] if own else []
 
 
 def to_asyncapi(agreements: Sequence[Agreement], *, source: str, is_whole: bool = False) -> Data:
     """`is_whole` adds the events about runs, deliveries and connections, which belong to no one entity."""
     channels = {
-        each.entity: _channel(each.name, each.description, _names(each.entity, _about_records())) for each in agreements
+        each.entity: _channel(each.name, each.description, _names(each.entity, _of(each.entity))) for each in agreements
     }
     messages = {
-        f"{each.entity}.{kind.name}": _message(kind, each, source) for each in agreements for kind in _about_records()
+        f"{each.entity}.{kind.name}": _message(kind, each, source) for each in agreements for kind in _of(each.entity)
     }
     if is_whole:
         others = [kind for kind in _types if not kind.is_about_record]
@@ -73,6 +84,11 @@ def _info(agreements: Sequence[Agreement], is_whole: bool) -> Data:
 
 def _about_records() -> list[EventType]:
     return [kind for kind in _types if kind.is_about_record]
+
+
+def _of(entity: str) -> list[EventType]:
+    """What is told of the records of an entity."""
+    return [*_about_records(), *(kind for own in _own for kind in own(entity))]
 
 
 def _names(place: str, types: Sequence[EventType]) -> dict[str, str]:
@@ -102,7 +118,7 @@ def _message(kind: EventType, about: Agreement | None, source: str) -> Data:
     data: Data = {"type": "object", "required": list(kind.data), "properties": {name: {} for name in kind.data}}
     subject = "what it is about, as kind/name"
     if about is not None:
-        data["properties"] |= _identity(about) | {"record": {"$ref": f"#/components/schemas/{about.entity}"}}
+        data["properties"] |= _identity(about) | {"record": _carried(kind, about)}
         subject = f"{about.entity}/ and the key of the record"
     return {
         "name": kind.full_name,
@@ -110,6 +126,13 @@ def _message(kind: EventType, about: Agreement | None, source: str) -> Data:
         "contentType": MEDIA_TYPE,
         "payload": _envelope(kind, data, source, subject),
     }
+
+
+def _carried(kind: EventType, about: Agreement) -> Data:
+    whole = f"#/components/schemas/{about.entity}"
+    if not kind.carries:
+        return {"$ref": whole}
+    return {"type": "object", "properties": {name: {"$ref": f"{whole}/properties/{name}"} for name in kind.carries}}
 
 
 def _identity(about: Agreement) -> Data:

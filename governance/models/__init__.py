@@ -5,11 +5,12 @@ from governance.models.billing_rule import BillingRule, BillingRuleVersion
 from governance.models.breach import ContractBreach
 from governance.models.calendar import BusinessCalendar
 from governance.models.canary import ChangeCanary
-from governance.models.change import ChangeComment, ChangeEdit, ChangeItem, ChangePacket, ChangeRequest
+from governance.models.change import ChangeComment, ChangeEdit, ChangeItem, ChangePacket, ChangeRequest, SealedSecrets
 from governance.models.consumer import ConsumerNotice, ContractUse, SunsetNotice
 from governance.models.contract import Contract, ContractVersion, Entity
 from governance.models.delegation import Delegation
 from governance.models.drift import Drift, SeenShape
+from governance.models.firm import Firm
 from governance.models.match_rule import MatchRule
 from governance.models.ownership import OwnershipRule
 from governance.models.review import Review, ReviewSeat
@@ -40,6 +41,7 @@ __all__ = [
     "Delegation",
     "Drift",
     "Entity",
+    "Firm",
     "MatchRule",
     "OwnershipRule",
     "Review",
@@ -47,6 +49,7 @@ __all__ = [
     "ReviewPolicy",
     "ReviewSeat",
     "Ruleset",
+    "SealedSecrets",
     "SeenShape",
     "ServiceLevel",
     "SunsetNotice",

@@ -10,6 +10,7 @@ from django.db import models
 from django.urls import reverse
 
 from governance.ordered_json import OrderedJSONField
+from hub.common.encryption import EncryptedJSONField
 
 
 class ChangeRequest(models.Model):
@@ -71,7 +72,7 @@ class ChangeRequest(models.Model):
 
 
 class ChangeItem(models.Model):
-    """One document of a change: as it was live when the change was made, and as it shall become."""
+    """One document of a change: as it was live when the change was made, and as it shall become (null: gone)."""
 
     change = models.ForeignKey(ChangeRequest, on_delete=models.CASCADE, related_name="items")
     kind = models.CharField(max_length=40)
@@ -80,17 +81,38 @@ class ChangeItem(models.Model):
     # Empty when the object is new.
     base = OrderedJSONField(null=True, blank=True)
     base_hash = models.CharField(max_length=64, blank=True)
-    proposed = OrderedJSONField()
-    # SHA-256 of `proposed` as stored, kept by a trigger.
+    # Empty when the object shall be removed.
+    proposed = OrderedJSONField(null=True, blank=True)
+    # SHA-256 of `proposed` as stored, kept by a trigger; empty for a removal.
     proposed_hash = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta:
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["change", "kind", "key"], name="change_item_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["change", "kind", "key"], name="change_item_once"),
+            models.CheckConstraint(
+                condition=models.Q(base__isnull=False) | models.Q(proposed__isnull=False),
+                name="only_what_is_there_is_removed",
+            ),
+        ]
         indexes = [models.Index(fields=["kind", "key"], name="change_items_by_object")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+    @property
+    def is_removal(self) -> bool:
+        return self.proposed is None
+
+
+class SealedSecrets(models.Model):
+    """Secrets that were typed with an edit that waits, by the column that will hold them; gone when the change ends."""
+
+    item = models.OneToOneField(ChangeItem, on_delete=models.CASCADE, related_name="sealed")
+    values = EncryptedJSONField()
+
+    def __str__(self) -> str:
+        return f"Secrets of {self.item}"
 
 
 class ChangeEdit(models.Model):

@@ -21,6 +21,8 @@ class ReviewSeat(models.Model):
     paths = ArrayField(models.TextField(), default=list)
     # SHA-256 of what these paths say: an edit elsewhere leaves approvals of this seat standing.
     touched_hash = models.CharField(max_length=64)
+    # Whom of the group it waits for; empty for anybody of it.
+    asked = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     # The content that the seat was worked out for.
     content_hash = models.CharField(max_length=64)
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
+from governance import saving
 from governance.models import Entity, OwnershipRule
 from governance.ownership.coverage import Cell, Coverage
 from governance.ownership.definitions import active_rules, coverage_of, ground_of
-from hub.common import governed
-from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.governed import Put
 from hub.common.registry import Document, kind
@@ -24,7 +23,7 @@ Status = OwnershipRule.Status
 @transaction.atomic
 def save(*, document: Document, by: Any, reason: str = "") -> Put:
     """Make or change a rule. A draft is only kept; a rule in force is refused where it leaves an overlap or a gap."""
-    return _put([document], "ownership_rule.saved", by=by, reason=reason)
+    return saving.save(document, act="ownership_rule.saved", by=by, reason=reason)
 
 
 @transaction.atomic
@@ -39,38 +38,32 @@ def activate(*, entity: Entity, by: Any, reason: str = "") -> Put:
     ending = [row.replaces.slug for row in drafts if row.replaces and row.replaces.status == Status.ACTIVE]
     documents = [_document(slug, Status.RETIRED) for slug in ending]
     documents += [_document(row.slug, Status.ACTIVE) for row in drafts]
-    return _put(documents, "ownership_rule.activated", by=by, reason=reason)
+    return saving.save_all(documents, act="ownership_rule.activated", by=by, reason=reason)
 
 
 @transaction.atomic
 def retire(*, rule: OwnershipRule, by: Any, reason: str = "") -> Put:
     """Take a rule out of force. The last one of an entity may always go; another one only where it leaves no gap."""
-    return _put([_document(rule.slug, Status.RETIRED)], "ownership_rule.retired", by=by, reason=reason)
+    document = _document(rule.slug, Status.RETIRED)
+    return saving.save(document, act="ownership_rule.retired", by=by, reason=reason)
 
 
 @transaction.atomic
 def release(*, entity: Entity, by: Any, reason: str = "") -> Put:
     """Retire all rules of an entity: from then on any system may set any field."""
     documents = [_document(row.slug, Status.RETIRED) for row in active_rules(entity.pk)]
-    return _put(documents, "ownership_rule.retired", by=by, reason=reason)
+    return saving.save_all(documents, act="ownership_rule.retired", by=by, reason=reason)
 
 
-@transaction.atomic
 def remove_draft(*, rule: OwnershipRule, by: Any) -> None:
-    """Throw a draft away. Raises ConfigError for a rule that has been in force: it is kept for its history."""
+    """Throw a draft away. Raises ConfigError for a rule that has been in force; Held where reviewers have to agree."""
+    saving.remove(KIND, rule.slug, act="ownership_rule.removed", by=by)
+
+
+def refuse_kept(rule: OwnershipRule) -> None:
+    """A rule that has been in force is kept for its history."""
     if rule.status != Status.DRAFT:
         raise ConfigError("Only a draft can be removed.", where=rule.slug, fix="Retire it.", code="NOT_A_DRAFT")
-    tell(Act("ownership_rule.removed", KIND, rule.slug, by=by, before=kind(KIND).dump(rule.slug)))
-    rule.delete()
-
-
-def _put(documents: Sequence[Document], act: str, *, by: Any, reason: str) -> Put:
-    before = {document["slug"]: kind(KIND).dump(document["slug"]) for document in documents}
-    done = governed.put(documents, by=by, reason=reason)
-    if done.is_applied:
-        for slug, was in before.items():
-            tell(Act(act, KIND, slug, by=by, reason=reason, before=was, after=kind(KIND).dump(slug)))
-    return done
 
 
 def _document(slug: str, status: str) -> Document:

@@ -63,4 +63,5 @@ def service_level_kind() -> Any:
             Attr("window"),
         ],
         extra=[OBJECTIVE],
+        is_removable=True,
     )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from governance.models import ServiceLevel
 from governance.queries import active_version, contract_of
-from governance.saving import save
+from governance.saving import remove, save
 from hub.accounts.models import Domain
-from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.governed import Put
-from hub.common.registry import Document, kind
+from hub.common.registry import Document
 
 KIND = "ServiceLevel"
 
@@ -24,11 +21,9 @@ def save_service_level(document: Document, *, by: Any, reason: str = "") -> Put:
     return save({"kind": KIND, **document}, act="service_level.saved", by=by, reason=reason, domain=domain)
 
 
-@transaction.atomic
 def delete_service_level(level: ServiceLevel, *, by: Any) -> None:
-    before = kind(KIND).dump(level.slug)
-    tell(Act("service_level.deleted", KIND, level.slug, by=by, before=before, domain=level.domain))
-    level.delete()
+    """It is measured no more. Held where reviewers have to agree."""
+    remove(KIND, level.slug, act="service_level.deleted", by=by, domain=level.domain)
 
 
 def check_scope(level: ServiceLevel) -> None:

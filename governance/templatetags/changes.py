@@ -18,4 +18,15 @@ def change_banner(context: Context, kind: str, key: str) -> dict[str, Any]:
     request = context.get("request")
     if request is None or not is_allowed(request.user, queries.VIEW):
         return {"change": None}
-    return {"change": queries.waiting_for(kind, key), "request": request}
+    item = queries.waiting_item(kind, key)
+    return {
+        "change": item.change if item else None,
+        "is_removal": item is not None and item.is_removal,
+        "request": request,
+    }
+
+
+@register.filter
+def of(found: dict[Any, Any], key: Any) -> Any:
+    """What a mapping holds under a key that a template knows as a variable."""
+    return found.get(key)

@@ -93,5 +93,6 @@ def register() -> None:
                 Attr("probes"),
                 Attr("fields"),
             ],
+            is_removable=True,
         )
     )

@@ -10,15 +10,15 @@ from connectors import registry
 from connectors.models import Connection
 from connectors.sql import query_text
 from governance.models import Entity, Term
+from governance.saving import remove, save
 from governance.terms import shipped
 from governance.terms.checking import check
 from governance.terms.parsing import parse
 from governance.terms.probes import PARAMETERS, Probe
 from governance.terms.queries import contract_fields
 from governance.terms.syntax import TermError, uses_period
+from hub.accounts.models import Domain
 from hub.accounts.queries import scope_to_domains
-from hub.common import governed
-from hub.common.acts import Act, tell
 from hub.common.errors import ConfigError
 from hub.common.governed import Put
 from hub.common.registry import Document, kind
@@ -34,15 +34,9 @@ def save_term(document: Document, *, by: Any, reason: str = "") -> Put:
     Raises ConfigError that says where what is wrong; TermError for an expression. What `by` may not do is refused too.
     """
     refuse_rights(document, by)
-    terms, slug = kind("Term"), document["slug"]
-    before = terms.dump(slug)
-    done = governed.put([{**document, "kind": "Term"}], by=by, reason=reason)
-    after = terms.dump(slug)
-    if done.is_applied and before != after:
-        act = "term.changed" if before else "term.made"
-        domain = Term.objects.get(slug=slug).domain
-        tell(Act(act, "Term", slug, by=by, reason=reason, before=before, after=after, domain=domain))
-    return done
+    act = "term.changed" if Term.objects.filter(slug=document["slug"]).exists() else "term.made"
+    domain = Domain.objects.filter(slug=document.get("domain")).first()
+    return save({**document, "kind": "Term"}, act=act, by=by, reason=reason, domain=domain)
 
 
 def refuse_rights(document: Document, by: Any) -> None:
@@ -124,14 +118,9 @@ def _check_query(query: str, connection: Connection, term: Term, where: str) -> 
         raise ConfigError(sentence, where=where)
 
 
-@transaction.atomic
 def remove_term(term: Term, *, by: Any) -> None:
-    """Take a term out of the glossary, with all that was measured of it."""
-    before = kind("Term").dump(term.slug)
-    tell(Act("term.removed", "Term", term.slug, by=by, before=before, domain=term.domain))
-    if by is not None:
-        term._history_user = by  # type: ignore[attr-defined]
-    term.delete()
+    """Take a term out of the glossary, with all that was measured of it. Held where reviewers have to agree."""
+    remove("Term", term.slug, act="term.removed", by=by, domain=term.domain)
 
 
 @transaction.atomic

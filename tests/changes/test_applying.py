@@ -61,9 +61,18 @@ def test_an_overtaken_change_can_be_brought_up_and_keeps_its_approvals(watched, 
     agree(change, grace)
     change = applying.rebase(change, by=ada)
     assert change.reviews.approvals().get().reviewer == grace
+    assert change.state == "open"
     reviewing.advance(change, by=ada)
     assert {"memo", "buyer"} <= set(fields())
     assert fields()["buyer"]["title"] == "Who buys"
+
+
+def test_what_is_brought_up_and_still_approved_takes_effect(watched, edited, ada, grace):
+    change = services.open_change([edited(buyer=OTHER)], by=ada)
+    with governed.passing():
+        contracts.save_field(contract=watched, name="memo", spec=OTHER, required=False, by=ada)
+    agree(change, grace)
+    assert reviewing.bring_up(change, by=ada).state == "applied"
 
 
 def test_taking_back_is_a_change_of_its_own(watched, edited, ada, grace):

@@ -159,11 +159,11 @@ def test_groups_and_policies_are_made_by_form(contract, ada, grace, browse):
     assert browse(grace).get("/changes/policies/new/").status_code == 403
 
 
-def test_a_policy_is_deleted_unless_policies_are_reviewed(watched, pmo, ada, browse):
+def test_a_policy_is_deleted_at_once_unless_policies_are_reviewed(watched, pmo, ada, browse):
     browse(ada).post("/changes/policies/rates/delete/")
     assert not ReviewPolicy.objects.filter(slug="rates").exists()
     ReviewPolicy.objects.create(slug="policies", name="Policies", kind="ReviewPolicy", group=pmo)
-    assert "none is deleted past" in text(browse(ada).post("/changes/policies/all/delete/", follow=True))
+    assert "Sent to review" in text(browse(ada).post("/changes/policies/all/delete/", follow=True))
     assert ReviewPolicy.objects.filter(slug="all").exists()
 
 
