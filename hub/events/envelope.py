@@ -28,7 +28,7 @@ def envelope(event: Event, *, payload: str) -> dict[str, Any]:
         "specversion": "1.0",
         "id": str(event),
         "source": settings.HUB_EVENT_SOURCE,
-        "type": f"syncline.{event.type}.v1",
+        "type": f"syncline.{event.type}.v{event.version}",
         "subject": event.subject,
         "time": _instant(event.at),
         "datacontenttype": "application/json",

@@ -12,7 +12,7 @@ from hub.accounts.models import User
 from hub.accounts.queries import domains_for
 from hub.common.moments import moment
 from hub.events import queries, services
-from hub.events.models import Subscription
+from hub.events.models import EventType, Subscription
 from hub.events.types import TYPES
 from hub.webhooks import schemes
 from hub.webhooks.forms import secret_field
@@ -33,12 +33,16 @@ class LinesField(forms.CharField):
         return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
+def event_choices() -> list[tuple[str, str]]:
+    """Events of the firm first, then what happens in the hub."""
+    own = EventType.objects.filter(is_active=True).values_list("name", "title")
+    return [*((name, f"{title} ({name})") for name, title in own), *TYPES.items()]
+
+
 class SubscriptionForm(forms.ModelForm[Subscription]):
     """A subscription; headers that are not named keep what is stored, and stored values are never shown."""
 
-    event_types = forms.MultipleChoiceField(
-        label="Events", choices=list(TYPES.items()), widget=forms.CheckboxSelectMultiple
-    )
+    event_types = forms.MultipleChoiceField(label="Events", choices=event_choices, widget=forms.CheckboxSelectMultiple)
     conditions = LinesField(
         label="Only records with",
         help_text="One field a line with the values that let a record pass, such as status: approved, billed.",

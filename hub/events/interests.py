@@ -92,6 +92,8 @@ def _interest(subscription: Subscription) -> Interest:
 
 
 def about(sync_id: int) -> About:
+    if time.monotonic() - _read_at > READ_EVERY_SECONDS:
+        _read()
     if sync_id not in _abouts:
         sync = Sync.objects.select_related("mapping__entity", "mapping__stream").get(pk=sync_id)
         entity, secret = sync.entity, payloads.secret_by_sync([sync])[sync_id]

@@ -53,6 +53,14 @@ class SubscriptionKind(ModelKind):
                 rest[place] = shown
         return super().normal(rest)
 
+    def proposal(self, document: Document) -> Document:
+        found, slug = self.normal(document), document["slug"]
+        for place in SECRETS:
+            if shown := found.get(place):
+                exported = {name: _placeholder(slug, place, name) for name in shown}
+                found[place] = secrets.for_review(document.get(place) or {}, shown, exported)
+        return found
+
     def notes(self, document: Document) -> list[str]:
         """Without a secret nothing can be signed, and nothing is sent."""
         found = self.get(document["slug"])
@@ -108,7 +116,7 @@ def register() -> None:
         SubscriptionKind(
             name="Subscription",
             model=Subscription,
-            after=["Entity", "Contract", "Domain"],
+            after=["Entity", "Contract", "Domain", "EventType"],
             fields=[
                 Attr("name", required=True),
                 Attr("url", required=True),

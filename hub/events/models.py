@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
@@ -73,6 +74,43 @@ class Subscription(models.Model):
         return [self.secrets[name] for name in ("current", "previous") if self.secrets.get(name)]
 
 
+class EventType(models.Model):
+    """What the firm calls an event: a transition of an entity's records, told as a fact each time it happens."""
+
+    class Moment(models.TextChoices):
+        BEGINS = "begins", "Its condition comes to hold"
+        ENDS = "ends", "Its condition holds no longer"
+        CHANGES = "changes", "Certain fields change while its condition holds"
+
+    slug = models.SlugField(unique=True, max_length=80)
+    # As others hear it: noun.verb, such as time.approved.
+    name = models.CharField(max_length=40, unique=True)
+    title = models.CharField(max_length=120)
+    description = models.TextField(blank=True, max_length=2_000)
+    owner = models.CharField(max_length=120, blank=True)
+    entity = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="+")
+    moment = models.CharField(max_length=7, choices=Moment, default=Moment.BEGINS)
+    # As `Sync.only_when`: every field holds one of its values; empty holds for every record.
+    condition = models.JSONField(default=dict, blank=True)
+    # For CHANGES: the fields that are watched.
+    watched = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    # The fields of the record that are told; empty for all that may be told.
+    carries = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    # Of what is told: a receiver of version 1 is never told less under that number.
+    version = models.PositiveSmallIntegerField(default=1)
+    is_active = models.BooleanField(default=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("events:event_type", args=[self.slug])
+
+
 class Event(models.Model):
     """Something that happened, as it is told; written in the transaction in which it happened, and never changed.
 
@@ -81,13 +119,18 @@ class Event(models.Model):
 
     uid = models.UUIDField(default=uuid.uuid4)
     type = models.CharField(max_length=40)
+    version = models.PositiveSmallIntegerField(default=1, db_default=1)
     subject = models.TextField()
     at = models.DateTimeField(default=timezone.now)
     data = models.JSONField()
     record = models.JSONField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["at"], name="event_by_time")]
+        indexes = [
+            models.Index(fields=["at"], name="event_by_time"),
+            models.Index(fields=["type", "id"], name="event_by_type"),
+            models.Index(fields=["subject", "id"], name="event_by_subject"),
+        ]
 
     def __str__(self) -> str:
         return f"evt_{self.uid.hex}"

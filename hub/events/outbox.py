@@ -23,6 +23,7 @@ class Draft:
     data: dict[str, Any]
     tell: Sequence[int]
     record: dict[str, Any] | None = None
+    version: int = 1
     uid: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -36,7 +37,7 @@ def write(cursor: Any, drafts: Sequence[Draft], *, at: str | None = None) -> lis
     at = at or cursor.execute("select now()::text").fetchone()[0]
     numbers = _numbers(cursor, len(drafts))
     pairs = list(zip(numbers, drafts, strict=True))
-    with cursor.copy("copy events_event (id, uid, type, subject, at, data, record) from stdin") as copy:
+    with cursor.copy("copy events_event (id, uid, type, version, subject, at, data, record) from stdin") as copy:
         copy.write("".join([_event(number, draft, at) for number, draft in pairs]))
     with cursor.copy("copy events_notification (event_id, subscription_id, subject) from stdin") as copy:
         copy.write("".join([_notifications(number, draft) for number, draft in pairs]))
@@ -53,7 +54,7 @@ def _numbers(cursor: Any, count: int) -> list[int]:
 def _event(number: int, draft: Draft, at: str) -> str:
     record = NULL if draft.record is None else json_text(json_bytes(draft.record))
     data = json_text(json_bytes(draft.data))
-    return f"{number}\t{draft.uid}\t{draft.type}\t{text(draft.subject)}\t{at}\t{data}\t{record}\n"
+    return f"{number}\t{draft.uid}\t{draft.type}\t{draft.version}\t{text(draft.subject)}\t{at}\t{data}\t{record}\n"
 
 
 def _notifications(number: int, draft: Draft) -> str:

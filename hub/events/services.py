@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from hub.common import facts
+from connectors import secrets
+from hub.common import facts, governed
 from hub.common.db import plain_cursor
 from hub.common.egress import parse_networks
 from hub.common.errors import ConfigError, HubError
 from hub.common.wire import parse_url
-from hub.events import bell, interests, outbox
+from hub.events import bell, business, interests, outbox
 from hub.events.models import Notification, Subscription
 from hub.events.outbox import Draft
 from hub.events.types import RECORD_TYPES, TEST, TYPES
@@ -69,9 +70,10 @@ def _address_problems(subscription: Subscription) -> Iterator[Problem]:
 def _type_problems(subscription: Subscription) -> Iterator[Problem]:
     if not subscription.event_types:
         yield "event_types", "Choose at least one kind of event."
+    known = [*TYPES, *business.names()]
     for name in subscription.event_types:
-        if name not in TYPES:
-            yield "event_types", f"There is no event {name!r}. Known: {', '.join(TYPES)}."
+        if name not in known:
+            yield "event_types", f"There is no event {name!r}. Known: {', '.join(known)}."
 
 
 def _scope_problems(subscription: Subscription) -> Iterator[Problem]:
@@ -79,7 +81,8 @@ def _scope_problems(subscription: Subscription) -> Iterator[Problem]:
         yield "domain", f"{subscription.entity} belongs to another domain. Leave the domain empty."
     if not subscription.only_when:
         return
-    if subscription.entity is None or not RECORD_TYPES.keys() & set(subscription.event_types):
+    about_records = {*RECORD_TYPES, *business.names()}
+    if subscription.entity is None or not about_records & set(subscription.event_types):
         yield "only_when", "A condition is about records of one entity. Choose the entity and an event of records."
     else:
         yield from condition_problems(subscription.only_when, subscription.entity)
@@ -97,11 +100,24 @@ def header_problems(headers: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 # Changes ---------------------------------------------------------------------------------------------------
+def _typed(given: Mapping[str, Any]) -> governed.Secrets:
+    """The secrets that were given with a subscription: of an old one the headers alone."""
+    subscription, secret = given["subscription"], given.get("secret", "")
+    found = Subscription.objects.filter(pk=subscription.pk).first()
+    stored = found.headers if found else {}
+    gone = {name: None for name in stored if name not in subscription.headers}
+    return {
+        "secrets": {"current": secret} if secret and subscription.pk is None else {},
+        "headers": secrets.changed(stored, {**subscription.headers, **gone}),
+    }
+
+
+@governed.governs(lambda given: [("Subscription", given["subscription"].slug)], sealed=_typed)
 @transaction.atomic
 def save_subscription(*, subscription: Subscription, by: Any, secret: str = "") -> str:
     """Store a subscription. Returns the secret of a new one, which is shown this once.
 
-    Raises ConfigError with the first thing that is wrong.
+    Raises ConfigError with the first thing that is wrong; Held where reviewers have to agree. Secrets then wait sealed.
     """
     found, is_new = problems(subscription), subscription.pk is None
     if secret and (sentence := schemes.secret_problem(SCHEME, secret)):

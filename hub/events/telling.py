@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
 from connectors.models import Connection
 from governance.lifecycle import successor_of
 from governance.models import ContractVersion
+from hub.common import facts
 from hub.common.db import plain_cursor
 from hub.common.display import machine_time
 from hub.common.money import decimal_text
 from hub.common.records import Record
-from hub.events import interests, outbox
+from hub.events import business, interests, outbox
+from hub.events.business import Happened, Rule
 from hub.events.interests import About, Interest
 from hub.events.outbox import Draft
 from hub.events.types import OF_OUTCOME, OF_RUN, RECORD_TYPES
@@ -31,6 +33,9 @@ LEDGER_TYPES = frozenset(OF_OUTCOME.values())
 # Records and deliveries ------------------------------------------------------------------------------------
 def on_ledger(*, cursor: Any, sync_id: int, run_id: int, at: str, entries: Sequence[Entry]) -> None:
     """Rows of the ledger as events: what a page made of records, and deliveries that stopped."""
+    _tell_business(
+        cursor, sync_id, [_Step(e.record_id, e.key, e.version, e.before, e.body) for e in _moving(entries)], at
+    )
     asked = interests.wanted(LEDGER_TYPES)
     if not asked:
         return
@@ -85,6 +90,9 @@ def _name_keys(drafts: Sequence[Draft]) -> None:
 
 def on_removed(*, cursor: Any, sync_id: int, rows: Sequence[Row]) -> None:
     """Records that were marked as deleted."""
+    _tell_business(
+        cursor, sync_id, [_Step(i, key, version, orjson.loads(text), None) for i, key, version, text in rows]
+    )
     name = "record.removed"
     asked = interests.wanted({name})
     if not asked or not rows:
@@ -97,6 +105,66 @@ def on_removed(*, cursor: Any, sync_id: int, rows: Sequence[Row]) -> None:
             data = _identity(about.entity, record_id, key, version)
             drafts.append(_of_record(name, data, body, about, told))
     outbox.write(cursor, drafts)
+
+
+# Events of the firm ----------------------------------------------------------------------------------------
+class _Step(NamedTuple):
+    """A record from one state to the next."""
+
+    record_id: int | None
+    key: str | None
+    version: int | None
+    before: Record | None
+    after: Record | None
+
+
+def _moving(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Rows by which a record came to be what it is."""
+    if business.any_rules():
+        yield from (entry for entry in entries if entry.body is not None and entry.outcome in OF_OUTCOME)
+
+
+def _tell_business(cursor: Any, sync_id: int, steps: Sequence[_Step], at: str | None = None) -> None:
+    """Keep the transitions that are events of the firm, whoever subscribes, and tell the parts of the hub that listen."""
+    if not steps or not business.any_rules():
+        return
+    about = interests.about(sync_id)
+    rules = business.rules_of(about.entity_id)
+    drafts: list[Draft] = []
+    happened: list[Happened] = []
+    for step in steps:
+        for rule in rules:
+            if rule.happened(step.before, step.after):
+                draft = _of_step(step, rule, about)
+                drafts.append(draft)
+                happened.append(_as_happened(draft, step, about))
+    if drafts:
+        outbox.write(cursor, drafts, at=at)
+        facts.publish("business_events", cursor=cursor, events=happened)
+
+
+def _as_happened(draft: Draft, step: _Step, about: About) -> Happened:
+    body = step.after if step.after is not None else step.before or {}
+    return Happened(
+        draft.uid, draft.type, about.entity_id, step.record_id or 0, step.key or "", step.version or 0, body
+    )
+
+
+def _of_step(step: _Step, rule: Rule, about: About) -> Draft:
+    body = step.after if step.after is not None else step.before or {}
+    asked = interests.wanted({rule.name})
+    told = [i for i in asked if i.covers(rule.name, domain_id=about.domain_id, entity_id=about.entity_id)]
+    data = _identity(about.entity, step.record_id, step.key, step.version)
+    if step.before is not None and step.after is not None:
+        data["changed"] = [name for name, value in step.after.items() if step.before.get(name) != value]
+    return Draft(
+        rule.name,
+        f"{about.entity}/{step.key}",
+        data,
+        [interest.subscription_id for interest in told if interest.wants(body)],
+        rule.told_of(about.shown(body)),
+        version=rule.version,
+    )
 
 
 # Runs and connections --------------------------------------------------------------------------------------

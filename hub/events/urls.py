@@ -6,6 +6,7 @@ from hub.common import nav
 from hub.common.lists import list_urls
 from hub.common.nav import Entry
 from hub.events import views
+from hub.events.event_types import views as event_types
 
 app_name = "events"
 
@@ -25,6 +26,19 @@ urlpatterns = [
     path("subscriptions/<slug:slug>/events/<int:pk>/send-again/", views.event_again, name="event_again"),
 ]
 
+urlpatterns += [
+    *list_urls("event-types/", event_types.event_type_list, "event_type_list"),
+    path("event-types/new/", event_types.event_type_new, name="event_type_new"),
+    path("event-types/<slug:slug>/", event_types.event_type, name="event_type"),
+    path("event-types/<slug:slug>/change/", event_types.event_type_edit, name="event_type_edit"),
+    path("event-types/<slug:slug>/delete/", event_types.event_type_delete, name="event_type_delete"),
+    *list_urls("events/", event_types.fact_list, "fact_list"),
+    path("events/<int:pk>/", event_types.fact, name="fact"),
+]
+
+nav.register(
+    Entry("Build", "Event types", "events:event_type_list", icon="activity", permission="subscriptions.view", order=55)
+)
 nav.register(
     Entry("Build", "Subscriptions", "events:subscription_list", icon="send", permission="subscriptions.view", order=56)
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hub.events import interests, sending, services
+from hub.events import business, interests, sending, services
 from hub.events.models import Notification, Subscription
 from hub.events.types import TYPES
 from tests.fakes import http
@@ -25,11 +25,13 @@ LOOPBACK = ["127.0.0.0/8"]
 @pytest.fixture(autouse=True)
 def nothing_outlives_its_database() -> Iterator[None]:
     interests.forget()
+    business.forget()
     yield
     from hub.records.store import forget_profiles
 
     forget_profiles()
     interests.forget()
+    business.forget()
 
 
 def verify(secret: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:

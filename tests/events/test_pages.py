@@ -220,6 +220,7 @@ def test_a_subscription_is_written_down_without_secrets_and_comes_back(
 def test_the_example_of_the_documents_is_valid(world: World) -> None:
     from tests.events.test_sending import DOCUMENT
 
-    (example,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    document = yaml.safe_load(example)
-    assert registry.kind("Subscription").validate(document) == []
+    examples = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    documents = {document["kind"]: document for document in map(yaml.safe_load, examples)}
+    assert set(documents) == {"EventType", "Subscription"}
+    assert registry.kind("Subscription").validate(documents["Subscription"]) == []

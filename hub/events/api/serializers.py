@@ -21,7 +21,9 @@ from hub.webhooks import schemes
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     """A subscription. Given `headers` are added to the stored ones, an empty value takes one away; values never come back."""
 
-    event_types = serializers.ListField(child=serializers.ChoiceField(choices=list(TYPES)))
+    event_types = serializers.ListField(
+        child=serializers.CharField(max_length=40), help_text=f"Names of event types, or of {', '.join(TYPES)}."
+    )
     domain: serializers.SlugRelatedField[Domain] = serializers.SlugRelatedField(
         "slug", queryset=Domain.objects.all(), required=False, allow_null=True
     )
