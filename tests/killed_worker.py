@@ -1,12 +1,10 @@
-"""A Celery worker with short leases, whose mappings are deadly: python -m tests.killed_worker FOLDER_OF_DEATHS."""
+"""A Celery worker whose mappings are deadly: python -m tests.killed_worker FOLDER_OF_DEATHS."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-
-LEASE_SECONDS = 1.5
 
 
 def main(folder: Path) -> None:
@@ -15,11 +13,9 @@ def main(folder: Path) -> None:
 
     die_with_parent(os.getppid())
     app.loader.import_default_modules()
-    from hub.sync import runs
     from tests.killer import kill_in_mappings
 
     kill_in_mappings(folder)
-    runs.LEASE_SECONDS = LEASE_SECONDS  # type: ignore[assignment]  # inherited by the pool, which is forked
     arguments = ["worker", "-c", "2", "--loglevel", "INFO", "-Q", "read,deliver,process"]
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "-n", f"killed-{os.getpid()}@%h"])
 

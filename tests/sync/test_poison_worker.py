@@ -6,12 +6,13 @@ import json
 from collections import Counter
 
 import pytest
+from django.db.models.functions import Now
 
 from connectors.models import Connection
 from hub.records.models import CanonicalRecord
 from hub.sync import poison, services, sweeper
 from hub.sync.models import Delivery, HeldRecord, Run, Suspect
-from hub.sync.states import ACTIVE, DeliveryState, HeldState
+from hub.sync.states import ACTIVE, DeliveryState, HeldState, RunStatus
 from tests import killer
 from tests.sync import builders as build
 from tests.sync import worlds
@@ -38,9 +39,17 @@ def at_killer(sync, folder, **config):
 
 
 def work_until(is_done, folder):
-    """Workers die and are replaced, and the sweeper rings, until it is done."""
+    """Workers die and are replaced, and the sweeper rings, until it is done.
+
+    Leases outlast a worker that is slow on a busy machine; that of one which fell is over as soon as its death is seen.
+    """
+    seen = 0
 
     def look():
+        nonlocal seen
+        if (fallen := len(killer.deaths(folder))) > seen:
+            seen = fallen
+            Run.objects.filter(status=RunStatus.RUNNING).update(lease_until=Now())
         sweeper.tick()
         return is_done() and not Run.objects.filter(status__in=ACTIVE).exists()
 

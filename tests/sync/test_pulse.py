@@ -15,12 +15,15 @@ from hub.sync.states import RunStatus
 from tests.sync import worlds
 from tests.sync.builders import project_row
 
+# Short, and yet long enough for a beat that a busy machine lets wait for a second.
+LEASE = 2.0
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def run(domains: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(runs, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(runs, "LEASE_SECONDS", LEASE)
     firm = worlds.make()
     firm.read(project_row(1))
     return services.start_run(sync=firm.outbound)[0]
@@ -32,7 +35,7 @@ def test_a_target_slower_than_the_lease_does_not_lose_the_run(run, monkeypatch):
 
     def slow(self: OutboundRun, *args: Any) -> Any:
         for _ in range(8):
-            time.sleep(0.2)
+            time.sleep(LEASE / 4)
             stolen.append(runs.claim(run.pk))
         return send(self, *args)
 
@@ -47,7 +50,7 @@ def test_a_lease_that_another_worker_holds_is_not_extended(run):
     other = runs.claim(run.pk)
     before = Run.objects.get(pk=run.pk).lease_until
     with pulse.kept(mine):
-        time.sleep(0.5)
+        time.sleep(LEASE / 2)
     assert Run.objects.get(pk=run.pk).lease_until == before
     assert other.epoch == mine.epoch + 1
 
@@ -56,5 +59,5 @@ def test_the_pulse_ends_with_the_work(run):
     mine = runs.claim(run.pk)
     with pulse.kept(mine):
         pass
-    time.sleep(0.8)
+    time.sleep(LEASE + 0.2)
     assert runs.claim(run.pk) is not None

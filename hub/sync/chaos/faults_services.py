@@ -39,7 +39,11 @@ def broker() -> Iterator[redis.Redis]:
 
 
 def striking(strike: Strike, **more: object) -> Callable[[Options, random.Random], Nemesis]:
-    return lambda options, pick: Interrupter(pick, options.kills, strike, **more)  # type: ignore[arg-type]
+    def made(options: Options, pick: random.Random) -> Nemesis:
+        told = {"within_seconds": options.within} if options.within else {}
+        return Interrupter(pick, options.kills, strike, **{**more, **told})  # type: ignore[arg-type]
+
+    return made
 
 
 # The broker ----------------------------------------------------------------------------------------------------

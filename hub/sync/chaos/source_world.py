@@ -43,11 +43,10 @@ def documents(
     # the share of a killed worker in the connection's limit comes back by time alone, too late for many short lives
     declared = found["Connection", "chaos-target"]["config"]["declaration"]
     declared["limits"].pop("concurrency", None)
-    if settle_seconds is not None and safety == "C":
+    if settle_seconds is not None:
         write = declared["streams"]["rows"]["write"]
         declared["streams"]["rows"]["write"] = {
-            **write,
-            "create": {**write["create"], "settle_seconds": settle_seconds},
+            name: {**operation, "settle_seconds": settle_seconds} for name, operation in write.items()
         }
     found["Stream", "chaos-entries"] |= {"key": ["id"], "cursor": "changed"}
     found["Sync", "chaos-in"]["mode"] = mode

@@ -55,17 +55,16 @@ class Source:
         return [record(number, self.seed, self.edition) for number in range(self.records)]
 
 
+SETTLING = {"settle_seconds": SETTLE_SECONDS}
+_UPDATE = {"path": "/rows/${ref}", "safety": "B", **SETTLING}
 WRITES: dict[str, dict[str, Any]] = {
     "A": {
         "create": {"path": "/rows", "safety": "A", "idempotency_header": "Idempotency-Key"},
-        "update": {"path": "/rows/${ref}", "safety": "B"},
+        "update": _UPDATE,
     },
-    "B": {"upsert": {"method": "PUT", "path": "/rows/${key}", "safety": "B"}},
-    "C": {
-        "create": {"path": "/rows", "safety": "C", "settle_seconds": SETTLE_SECONDS},
-        "update": {"path": "/rows/${ref}", "safety": "B"},
-    },
-    "D": {"create": {"path": "/rows", "safety": "D"}, "update": {"path": "/rows/${ref}", "safety": "B"}},
+    "B": {"upsert": {"method": "PUT", "path": "/rows/${key}", "safety": "B", **SETTLING}},
+    "C": {"create": {"path": "/rows", "safety": "C", **SETTLING}, "update": _UPDATE},
+    "D": {"create": {"path": "/rows", "safety": "D"}, "update": _UPDATE},
 }
 
 

@@ -29,10 +29,14 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--class", dest="safety", choices="ABCD", default="B", help="Write safety of the target.")
         parser.add_argument("--seconds", type=float, default=60.0, help="How long a soak (F38) lasts.")
+        parser.add_argument(
+            "--within", type=float, default=0.0, help="Seconds after which work has to go on; 0: as listed."
+        )
         parser.add_argument("--json", action="store_true", help="One JSON document on stdout.")
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
-        chosen = Options(options["records"], options["kills"], options["seed"], options["safety"], options["seconds"])
+        chosen = Options(options["records"], options["kills"], options["seed"], options["safety"])
+        chosen.seconds, chosen.within = options["seconds"], options["within"]
         found = self._found(name, chosen)
         self._say(found, options["json"])
         if not found.get("passed", True):
