@@ -6,7 +6,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
-from hub.common.env import database_from_url, envbool, envint, envlist, envstr, local_secrets
+from hub.common.env import database_from_url, email_from_url, envbool, envint, envlist, envstr, local_secrets
 
 django_stubs_ext.monkeypatch()
 
@@ -53,7 +53,10 @@ INSTALLED_APPS = [
     "hub.records",
     "hub.sync",
     "hub.webhooks",
+    "hub.spreadsheets",
+    "hub.publishing",
     "hub.events",
+    "hub.processes",
     "monitoring",
 ]
 
@@ -144,6 +147,14 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Mail of alerts, and where links in it lead.
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = email_from_url(
+    envstr("HUB_EMAIL_URL", "")
+)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = envstr("HUB_EMAIL_FROM", "syncline@localhost")
+HUB_URL = envstr("HUB_URL", "http://localhost:8000")
+
 # A message of a webhook is held in memory while its signature is checked.
 HUB_WEBHOOK_BYTES = envint("HUB_WEBHOOK_BYTES", 1024 * 1024)
 # What events that are sent to other systems name as their source: together with the id it tells an event apart.
@@ -176,15 +187,32 @@ CELERY_TASK_ROUTES = {
     "hub.sync.tasks.backfill": {"queue": "backfill"},
     "hub.sync.tasks.adopt": {"queue": "adopt"},
     "hub.sync.tasks.tick": {"queue": "monitor"},
+    "connectors.tasks.look_at_connections": {"queue": "monitor"},
+    "connectors.tasks.look_at_connection": {"queue": "look"},
+    "connectors.tasks.look_at_shapes": {"queue": "look"},
     "governance.tasks.seal_audit": {"queue": "monitor"},
     "mappings.tasks.forget_expired_samples": {"queue": "monitor"},
     "hub.webhooks.tasks.tick": {"queue": "monitor"},
     "hub.webhooks.tasks.forget_old": {"queue": "monitor"},
     "hub.events.tasks.send": {"queue": "tell"},
+    "hub.processes.tasks.advance": {"queue": "process"},
+    "hub.processes.tasks.tick": {"queue": "monitor"},
+    "hub.processes.tasks.forget_old": {"queue": "monitor"},
     "hub.events.tasks.tick": {"queue": "monitor"},
     "hub.events.tasks.forget_old": {"queue": "monitor"},
+    "monitoring.tasks.collect_exceptions": {"queue": "monitor"},
+    "monitoring.tasks.sweep_expectations": {"queue": "monitor"},
+    "monitoring.tasks.forget_expectations": {"queue": "monitor"},
+    "monitoring.tasks.count_stale": {"queue": "monitor"},
     "monitoring.tasks.measure_terms": {"queue": "monitor"},
     "monitoring.tasks.measure_term": {"queue": "read"},
+    "monitoring.tasks.reconcile": {"queue": "process"},
+    "monitoring.tasks.start_reconciliations": {"queue": "monitor"},
+    "monitoring.tasks.exception_tick": {"queue": "monitor"},
+    "monitoring.tasks.evaluate_alerts": {"queue": "monitor"},
+    "monitoring.tasks.look_at_queues": {"queue": "monitor"},
+    "monitoring.tasks.compute_measures": {"queue": "monitor"},
+    "monitoring.tasks.send_notices": {"queue": "tell"},
     "governance.tasks.notify_of_sunsets": {"queue": "monitor"},
     "governance.tasks.forget_old": {"queue": "monitor"},
     "governance.tasks.apply_due_changes": {"queue": "monitor"},
@@ -198,11 +226,21 @@ CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 60
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = envint("HUB_WORKER_MEMORY_KB", 800_000)
 # Task messages are reminders: what is due is found in the database, every few seconds, with or without them.
 HUB_TICK_SECONDS = envint("HUB_TICK_SECONDS", 3)
+# How often each connection is looked at, and the seconds after which its answer counts as slow.
+HUB_HEALTH_SECONDS = envint("HUB_HEALTH_SECONDS", 240)
+HUB_SLOW_SECONDS = envint("HUB_SLOW_SECONDS", 3)
 # Due work may wait this long for a worker; at twice that, /healthz/work is red.
 HUB_WORK_SECONDS = envint("HUB_WORK_SECONDS", 120)
 # A person who puts more dead letters again than this within 24 hours, or more of one currency, needs a second person.
 HUB_REPLAY_RECORDS = envint("HUB_REPLAY_RECORDS", 10_000)
 HUB_REPLAY_AMOUNT = envint("HUB_REPLAY_AMOUNT", 1_000_000)
+# Expectations are kept so many days after their deadline: those that were met or given up, and those that were late.
+HUB_EXPECTATION_DAYS = envint("HUB_EXPECTATION_DAYS", 45)
+HUB_BREACH_DAYS = envint("HUB_BREACH_DAYS", 400)
+# A write-off above this in the firm's currency, by person, cause or client within 24 hours, needs a second person.
+HUB_WRITE_OFF_AMOUNT = envint("HUB_WRITE_OFF_AMOUNT", 5_000)
+# A record that waits for another one is an exception after so long; until then it is expected to follow by itself.
+HUB_EXCEPTION_WAIT_SECONDS = envint("HUB_EXCEPTION_WAIT_SECONDS", 1_800)
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "hub.sync.tasks.tick", "schedule": HUB_TICK_SECONDS, "options": {"expires": HUB_TICK_SECONDS * 2}},
     "webhooks": {
@@ -215,11 +253,36 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": HUB_TICK_SECONDS,
         "options": {"expires": HUB_TICK_SECONDS * 2},
     },
+    "health": {"task": "connectors.tasks.look_at_connections", "schedule": 30, "options": {"expires": 60}},
     "audit": {"task": "governance.tasks.seal_audit", "schedule": 60, "options": {"expires": 60}},
+    "processes": {
+        "task": "hub.processes.tasks.tick",
+        "schedule": HUB_TICK_SECONDS,
+        "options": {"expires": HUB_TICK_SECONDS * 2},
+    },
+    "forget_processes": {"task": "hub.processes.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_samples": {"task": "mappings.tasks.forget_expired_samples", "schedule": 600, "options": {"expires": 600}},
+    "expectations": {"task": "monitoring.tasks.sweep_expectations", "schedule": 15, "options": {"expires": 30}},
+    "count_stale": {"task": "monitoring.tasks.count_stale", "schedule": 300, "options": {"expires": 300}},
+    "forget_expectations": {
+        "task": "monitoring.tasks.forget_expectations",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
+    "exceptions": {"task": "monitoring.tasks.collect_exceptions", "schedule": 15, "options": {"expires": 15}},
     "measure_terms": {"task": "monitoring.tasks.measure_terms", "schedule": 3_600, "options": {"expires": 3_600}},
+    "reconciliations": {
+        "task": "monitoring.tasks.start_reconciliations",
+        "schedule": 30,
+        "options": {"expires": 60},
+    },
+    "exception_acts": {"task": "monitoring.tasks.exception_tick", "schedule": 5, "options": {"expires": 10}},
+    "alerts": {"task": "monitoring.tasks.evaluate_alerts", "schedule": 60, "options": {"expires": 60}},
+    "queues": {"task": "monitoring.tasks.look_at_queues", "schedule": 60, "options": {"expires": 60}},
+    "notices": {"task": "monitoring.tasks.send_notices", "schedule": 15, "options": {"expires": 30}},
+    "measures": {"task": "monitoring.tasks.compute_measures", "schedule": 60, "options": {"expires": 60}},
     "sunsets": {"task": "governance.tasks.notify_of_sunsets", "schedule": 3600, "options": {"expires": 3600}},
     "forget_breaches": {"task": "governance.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
     "canaries": {"task": "governance.tasks.watch_canaries", "schedule": 60, "options": {"expires": 60}},
@@ -259,12 +322,15 @@ SPECTACULAR_SETTINGS = {
         "EventStateEnum": "hub.events.models.Notification.State",
         "RunStatusEnum": "hub.sync.states.RunStatus",
         "ReplayActionEnum": "hub.sync.models.Replay.Action",
+        "ExceptionKindEnum": "monitoring.models.ExceptionItem.Kind",
+        "ExceptionStateEnum": "monitoring.models.ExceptionItem.State",
         "MeasurementStateEnum": "monitoring.models.TermMeasurement.State",
         "ContractValueModeEnum": "governance.models.Contract.ValueMode",
         "DuplicateDecisionEnum": "hub.sync.models.Duplicate.Decision",
         "ReviewDecisionEnum": "governance.models.Review.Decision",
         "ChangeStateEnum": "governance.models.ChangeRequest.State",
         "PacketStateEnum": "governance.models.ChangePacket.State",
+        "AlertLevelEnum": "monitoring.models.Level",
         "RuleStatusEnum": "governance.models.OwnershipRule.Status",
     },
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from hub.common import governed
+from hub.common import governed, saving
 from hub.common.errors import ConfigError
 from mappings.drafts import ChangedMeanwhile
 from mappings.models import ValueMap, ValueMapEntry
@@ -76,15 +76,18 @@ def save_value_map(*, value_map: ValueMap, by: Any, **fields: Any) -> ValueMap:
     return value_map
 
 
-@transaction.atomic
 def delete_value_map(*, value_map: ValueMap, by: Any) -> None:
-    """Remove a map that no mapping names. ConfigError naming those that do."""
+    """Remove a map that no mapping names: ConfigError names those that do. Held where reviewers have to agree."""
+    saving.remove("ValueMap", value_map.slug, act="value_map.deleted", by=by, domain=value_map.domain)
+
+
+def refuse_named(value_map: ValueMap) -> None:
+    """Raises ConfigError that says which mappings look values up in it."""
     if users := users_of_value_maps().get(value_map.slug):
         names = ", ".join(mapping.name for mapping in users)
         raise ConfigError(
             f"{value_map.name} is used by {names}.", fix="Choose another value map there first.", code="IN_USE"
         )
-    value_map.delete()
 
 
 @governed.governs(lambda given: [("ValueMap", given["value_map"].slug)])

@@ -11,8 +11,9 @@ from hub.common import registry
 from hub.common.errors import HubError
 from hub.common.kinds import Attr, ModelKind, Ref
 from hub.common.registry import Document, Problem
-from mappings import services
+from mappings import entries, services
 from mappings.models import Mapping, ValueMap
+from mappings.queries import users_of_value_maps
 from mappings.rules import dump_rules, parse_rules
 
 
@@ -61,6 +62,12 @@ class ValueMapKind(ModelKind):
     def extra_apply(self, found: ValueMap, document: Document, *, by: Any) -> None:
         services.replace_entries(value_map=found, entries=document.get("entries") or [], by=by)
 
+    def before_remove(self, found: ValueMap) -> None:
+        entries.refuse_named(found)
+
+    def impact(self, slug: str) -> list[tuple[str, str]]:
+        return [("Mapping", mapping.slug) for mapping in users_of_value_maps().get(slug, ())]
+
 
 def register() -> None:
     registry.register(
@@ -76,6 +83,7 @@ def register() -> None:
                 Attr("default"),
             ],
             extra=["entries"],
+            is_removable=True,
         )
     )
     registry.register(
@@ -90,5 +98,6 @@ def register() -> None:
                 Ref("entity", lambda: Entity, "Entity", required=True),
             ],
             extra=["rules"],
+            is_removable=True,
         )
     )

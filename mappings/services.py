@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connectors.models import Stream
 from governance.models import Entity
-from hub.common import facts
+from hub.common import facts, saving
 from hub.common.errors import ConfigError
 from mappings.models import Mapping, MappingVersion, ValueMap, ValueMapEntry
 from mappings.rules import dump_rules, parse_rules
@@ -88,6 +88,11 @@ def activate_draft(*, mapping: Mapping, by: Any, note: str = "") -> MappingVersi
     rules = draft.rules
     draft.delete()
     return activate_rules(mapping=mapping, rules=rules, by=by, note=note)
+
+
+def delete_mapping(*, mapping: Mapping, by: Any) -> None:
+    """Only one that no sync uses: InUse names them. Held where reviewers have to agree."""
+    saving.remove("Mapping", mapping.slug, act="mapping.deleted", by=by, domain=mapping.entity.domain)
 
 
 @transaction.atomic

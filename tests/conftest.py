@@ -85,6 +85,11 @@ def browse() -> Callable[[Any], Client]:
     return sign_in
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """Workers share no server, so each calls its database as it came with the cluster (tests.cluster)."""
+
+
 @pytest.fixture(autouse=True, scope="session")
 def static_root() -> None:
     """Pages come without `collectstatic`: the folder that it would fill has to exist all the same."""

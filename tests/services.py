@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from hub.cli.postgres import DATABASE
 from hub.cli.services import Services, claim
+from tests.cluster import TEST_DATABASE, template
+from tests.emptying import empty, truncate_all
 
 # Addresses that the run's first process set for itself; its workers inherit them and must not share them.
 OWN_ADDRESSES = "HUB_TEST_OWN_ADDRESSES"
@@ -33,9 +36,19 @@ def _start() -> None:
     services = claim(folder)
     assert services, "a fresh folder has no owner"
     own = [name for name in ("DATABASE_URL", "REDIS_URL") if name not in os.environ]
+    if services.postgres:
+        os.environ.setdefault("HUB_CLUSTER_TEMPLATE", str(template()))
+        os.environ.setdefault("HUB_DATABASE_TEMPLATE", DATABASE)
     services.start()
     os.environ[OWN_ADDRESSES] = " ".join(own)
     _started.append((services, folder))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The database of the tests came migrated with the cluster, which is gone afterwards: nothing to make or to drop."""
+    if _started and _started[-1][0].postgres:
+        config.option.reuse_db = True
 
 
 def pytest_sessionstart() -> None:
@@ -49,12 +62,11 @@ def _flush_everything(self: Any, style: Any, tables: Any, **options: Any) -> lis
     from hub.records.store import forget_profiles
 
     forget_profiles()
+    if postgres := _started[-1][0].postgres:
+        empty(postgres.connect(TEST_DATABASE))
+        return []
     with self.connection.cursor() as cursor:
-        cursor.execute(
-            "select string_agg(quote_ident(relname), ', ') from pg_class where relnamespace = 'public'::regnamespace"
-            " and relkind in ('r', 'p') and not relispartition and relname not in ('django_migrations')"
-        )
-        return [f"truncate {cursor.fetchone()[0]} restart identity cascade"]
+        return [truncate_all(cursor)]
 
 
 @pytest.hookimpl(trylast=True)

@@ -15,7 +15,7 @@ from hub.cli.paths import ROOT
 from hub.cli.process import kill_group, spawn
 
 PATIENCE_SECONDS = 60
-QUEUES = "read,deliver,process,monitor,tell,backfill,adopt"
+QUEUES = "read,deliver,process,monitor,tell,backfill,adopt,look"
 
 
 @contextmanager

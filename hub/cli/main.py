@@ -97,8 +97,9 @@ def _scratch_database():  # type: ignore[no-untyped-def]
     url = os.environ["DATABASE_URL"]
     base, _, query = url.partition("?")
     name = f"syncline_scratch_{os.getpid()}"
+    template = os.environ.get("HUB_DATABASE_TEMPLATE", "template1")
     with psycopg.connect(url, autocommit=True) as db:
-        db.execute(f'create database "{name}"')
+        db.execute(f'create database "{name}" template "{template}"')
     os.environ["DATABASE_URL"] = base.rpartition("/")[0] + "/" + name + (f"?{query}" if query else "")
     migrate()
 

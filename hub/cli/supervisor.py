@@ -30,7 +30,7 @@ RESTART_PAUSE_SECONDS = 0.5
 PREPARED_FROM = ("*/migrations/*.py", "hub/*/migrations/*.py", "governance/canonical/**/*", "requirements.lock")
 QUEUES = "read,deliver,process,monitor"
 # What may take long without anybody waiting has workers of its own: events for other systems, backfills, first loads.
-ASIDE_QUEUES = "tell,backfill,adopt"
+ASIDE_QUEUES = "tell,backfill,adopt,look"
 
 
 @dataclass

@@ -72,6 +72,24 @@ def database_from_url(url: str, *, role: str) -> dict[str, Any]:
     }
 
 
+def email_from_url(url: str) -> tuple[str, int, str, str, bool, bool]:
+    """(host, port, user, password, STARTTLS, TLS from the start) of smtp://user:password@host:587?tls=1 or smtps://…
+
+    No host where there is no mail server.
+    """
+    if not url:
+        return "", 25, "", "", False, False
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ImproperlyConfigured(
+            "HUB_EMAIL_URL is no address of a mail server. Use smtp://user:password@host:587?tls=1."
+        )
+    is_tls = parts.scheme == "smtp" and (parse_qs(parts.query).get("tls") or ["0"])[-1].lower() in TRUE
+    port = parts.port or (465 if parts.scheme == "smtps" else 587 if is_tls else 25)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return parts.hostname, port, user, password, is_tls, parts.scheme == "smtps"
+
+
 def local_secrets(data: Path) -> dict[str, Any]:
     """Keys of this hub, made on first use and kept beside its data with mode 600."""
     path = data / "secrets.json"

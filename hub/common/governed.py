@@ -8,6 +8,8 @@ nothing is written, and what is live stays live.
     @governed.governs(lambda given: [("Contract", given["contract"].slug)])
     def save_field(*, contract, …, by): …                       # what a service makes of an object; raises Held
 
+    done = governed.remove("ServiceLevel", "time-in-erp", by=ada)   # and all that goes with it
+
 Held is no failure: pages lead to the change request, the API answers 202 with its address.
 """
 
@@ -25,7 +27,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import models, transaction
 
 from hub.common.errors import ConfigError
-from hub.common.registry import Document, kind
+from hub.common.registry import Document, is_removal, kind, removal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +56,8 @@ class Held(Exception):
 
 # A gate answers None for what nobody has to review.
 Gate = Callable[[Sequence[Document], Any, str], Put | None]
+# Secrets by the column that holds them: {"secrets": {"token": …}, "headers": {…}}; None removes one.
+Secrets = dict[str, dict[str, str | None]]
 
 
 def _every_kind(name: str) -> bool:
@@ -64,11 +68,16 @@ def _as_it_is(document: Document) -> Document:
     return document
 
 
+def _forgotten(name: Name, secrets: Secrets) -> None:
+    """A gate that keeps no secrets: they are entered once the object is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Installed:
     gate: Gate
     watches: Callable[[str], bool]
     joined: Callable[[Document], Document]
+    seal: Callable[[Name, Secrets], None]
 
 
 _gates: list[_Installed] = []
@@ -79,9 +88,13 @@ def install(
     *,
     watches: Callable[[str], bool] = _every_kind,
     joined: Callable[[Document], Document] = _as_it_is,
+    seal: Callable[[Name, Secrets], None] = _forgotten,
 ) -> None:
-    """`watches` tells kinds that the gate may hold; `joined` puts an edit of what is live onto one that waits already."""
-    _gates[:] = [_Installed(gate, watches, joined)]
+    """`watches` tells kinds that the gate may hold; `joined` puts an edit of what is live onto one that waits already.
+
+    `seal` keeps secrets that were typed with a held edit, unseen, until the edit is brought in.
+    """
+    _gates[:] = [_Installed(gate, watches, joined, seal)]
 
 
 @transaction.atomic
@@ -94,14 +107,51 @@ def put(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put:
         return held
     with passing(), together():
         for document in documents:
-            kind(document["kind"]).apply(document, by=by)
+            bring_in(document, by=by)
     return Put(is_applied=True)
+
+
+@transaction.atomic
+def remove(name: str, slug: str, *, by: Any, reason: str = "") -> Put:
+    """Remove an object and what goes with it, or hand that to the reviewers.
+
+    Raises ConfigError for what cannot be removed, before anybody is asked. Whoever removes tells the audit of it.
+    """
+    documents = [removal(*each) for each in going_with(name, slug)]
+    if not _is_passing.get() and any(one.watches(each["kind"]) for one in _gates for each in documents):
+        with transaction.atomic():
+            _remove_all(documents, by=by)
+            transaction.set_rollback(True)
+        if held := hold(documents, by=by, reason=reason):
+            return held
+    _remove_all(documents, by=by)
+    return Put(is_applied=True, said="Removed.")
+
+
+def going_with(name: str, slug: str) -> list[Name]:
+    """The object and all that goes when it goes, in the order in which they can be removed."""
+    return [*(each for below in kind(name).below(slug) for each in going_with(*below)), (name, slug)]
+
+
+def _remove_all(documents: Sequence[Document], *, by: Any) -> None:
+    with passing(), together():
+        for document in documents:
+            bring_in(document, by=by)
+
+
+def bring_in(document: Document, *, by: Any) -> None:
+    """Make, change or remove the object of one document that has been let through."""
+    which = kind(document["kind"])
+    if is_removal(document):
+        which.remove(document["slug"], by=by)
+    else:
+        which.apply(document, by=by)
 
 
 def hold(documents: Sequence[Document], *, by: Any, reason: str = "") -> Put | None:
     """Hand the documents to the reviewers, or answer None: then the caller may write them."""
     for document in documents:
-        for problem in kind(document["kind"]).validate(document):
+        for problem in [] if is_removal(document) else kind(document["kind"]).validate(document):
             where = f"{document['kind']} {document.get('slug', '')}: {problem.path}".rstrip(": ")
             raise ConfigError(problem.sentence, where=where)
     for installed in _gates:
@@ -117,17 +167,21 @@ def edit(
     by: Any,
     reason: str = "",
     rehearse: Callable[[], Sequence[Name]] | None = None,
+    sealed: Secrets | None = None,
 ) -> T | Put:
     """Do `write`, which changes these objects, or hand what it would make of them to the reviewers.
 
     Where somebody may have to look, it is done and undone first, to see what comes of it; `rehearse` does that in another
-    way and answers the names as they are then.
+    way and answers the names as they are then. `sealed` are secrets of the first object: they stand in no document, and
+    wait beside it.
     """
     if _is_passing.get() or not (found := [one for one in _gates if any(one.watches(name) for name, _ in names)]):
         return write()
     with transaction.atomic():
         documents = _rehearsed(rehearse or (lambda: _after(write, names)))
         if documents and (held := hold([found[0].joined(each) for each in documents], by=by, reason=reason)):
+            if sealed := {place: values for place, values in (sealed or {}).items() if values}:
+                found[0].seal(names[0], sealed)
             return held
         with passing():
             return write()
@@ -155,10 +209,15 @@ def passing() -> Iterator[None]:
         _is_passing.reset(token)
 
 
-def governs(named: Callable[[Mapping[str, Any]], Sequence[Name]]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def governs(
+    named: Callable[[Mapping[str, Any]], Sequence[Name]],
+    *,
+    sealed: Callable[[Mapping[str, Any]], Secrets] | None = None,
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A service that changes the objects that `named` reads from its arguments. Give it to the outermost one alone:
 
-    what it raises when reviewers have to agree would undo the change request of a transaction around it.
+    what it raises when reviewers have to agree would undo the change request of a transaction around it. `sealed` reads
+    the secrets of the first object that were given with it.
     """
 
     def decorate(service: Callable[P, T]) -> Callable[P, T]:
@@ -179,6 +238,7 @@ def governs(named: Callable[[Mapping[str, Any]], Sequence[Name]]) -> Callable[[C
                 by=given.arguments.get("by"),
                 reason=given.arguments.get("note") or "",
                 rehearse=rehearse,
+                sealed=sealed(given.arguments) if sealed else None,
             )
             if isinstance(done, Put):
                 raise Held(done)

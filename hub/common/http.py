@@ -149,6 +149,7 @@ class HttpClient:
                 headers = _read_headers(response.headers)
                 body = self._read_body(response, headers, where)
             finally:
+                self._clock.release()
                 response.close()
         except HubError as error:
             error.where, error.maybe_done = error.where or where, error.maybe_done or self._clock.sent

@@ -11,6 +11,7 @@ from django.db import models
 
 from hub.common.errors import ConfigError, HubError
 from hub.common.registry import Change, Document, Problem
+from hub.common.usage import refuse_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class ModelKind:
     fields: Sequence[Attr | Ref]
     after: Sequence[str] = ()
     extra: Sequence[str] = field(default_factory=tuple)
+    is_removable: bool = False
 
     def slugs(self) -> Iterable[str]:
         return self.model._default_manager.order_by("slug").values_list("slug", flat=True)
@@ -135,6 +137,19 @@ class ModelKind:
         defaults = {item.name: self._default(item) for item in self.fields}
         return {name: value for name, value in document.items() if name not in defaults or value != defaults[name]}
 
+    def proposal(self, document: Document) -> Document:
+        """The document as it may be kept for review. Kinds with secrets keep their values out of it."""
+        return self.normal(document)
+
+    def keep_secrets(self, slug: str, secrets: dict[str, dict[str, str | None]]) -> None:
+        """What the rows hold in columns of that name; the history keeps that it happened, never the values."""
+        found = self.get(slug)
+        for place, values in secrets.items():
+            kept = {**getattr(found, place), **values}
+            setattr(found, place, {name: value for name, value in kept.items() if value is not None})
+        found._change_reason = f"Secret entered: {', '.join(sorted({n for v in secrets.values() for n in v}))}."
+        found.save(update_fields=list(secrets))
+
     def apply(self, document: Document, *, by: Any) -> None:
         try:
             found = self.get(document["slug"]) or self.model(slug=document["slug"])
@@ -161,7 +176,24 @@ class ModelKind:
         assert isinstance(column, models.Field)
         setattr(found, item.column, document.get(item.name, column.get_default()))
 
+    def remove(self, slug: str, *, by: Any) -> None:
+        found = self.get(slug)
+        if found is None:
+            raise ConfigError(f"There is no {self.name} {slug!r}.", code="NOT_THERE")
+        if not self.is_removable:
+            raise ConfigError(
+                f"{self.name} {slug} cannot be removed.", fix="Take it out of use on its own page.", code="KEPT"
+            )
+        self.before_remove(found)
+        refuse_used(found)
+        if by is not None:
+            found._history_user = by
+        found.delete()
+
     def notes(self, document: Document) -> list[str]:
+        return []
+
+    def below(self, slug: str) -> list[tuple[str, str]]:
         return []
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
@@ -182,3 +214,6 @@ class ModelKind:
 
     def extra_apply(self, found: Any, document: Document, *, by: Any) -> None:
         """Rows below the saved one."""
+
+    def before_remove(self, found: Any) -> None:
+        """Raises ConfigError where the object has to stay for a reason that no foreign key knows."""

@@ -49,13 +49,25 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """A field that a stream offers; `path` is dotted, `type` is a JSON Schema type or date, date-time, decimal."""
+    """A field that a stream offers; `path` is dotted, `type` is a JSON Schema type or date, date-time, decimal.
+
+    `max_length` is in characters, 0 when it is not known; `options` are the only values that the system takes.
+    """
 
     path: str
     type: str = "string"
     title: str = ""
     required: bool = False
     example: str = ""
+    max_length: int = 0
+    options: Sequence[str] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        """As it is stored and compared; what few systems tell is left out where it is not told."""
+        found = {name: getattr(self, name) for name in ("path", "type", "title", "required", "example")}
+        if self.max_length:
+            found["max_length"] = self.max_length
+        return {**found, "options": list(self.options)} if self.options else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,10 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """One step of a connection test. `cause` is the remote system's own words, `fix` what to do about it."""
+    """One step of a connection test.
+
+    `cause` is the remote system's own words, `fix` what to do about it, `code` that of the error.
+    """
 
     name: Literal["resolve", "connect", "authenticate", "read"]
     ok: bool
@@ -93,6 +108,7 @@ class CheckStep:
     cause: str = ""
     fix: str = ""
     seconds: float = 0.0
+    code: str = ""
 
 
 Operation = Literal["upsert", "create", "update", "deactivate", "delete"]

@@ -13,6 +13,17 @@ from typing import Any, Protocol
 from hub.common.errors import ConfigError
 
 Document = dict[str, Any]  # {"kind": …, "slug": …, everything else}
+# What says that the object shall be gone: {"kind": …, "slug": …, "removed": true}. No kind has a field of this name.
+REMOVED = "removed"
+
+
+def removal(name: str, slug: str) -> Document:
+    """The document of an object that shall be gone."""
+    return {"kind": name, "slug": slug, REMOVED: True}
+
+
+def is_removal(document: Document) -> bool:
+    return document.get(REMOVED) is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class Kind(Protocol):
     name: str
     # Kinds whose objects this one refers to: they are applied first.
     after: Sequence[str]
+    # Whether an object can be removed at all; others are taken out of use on their own page.
+    is_removable: bool
 
     def slugs(self) -> Iterable[str]:
         """Slugs of all objects, in stable order."""
@@ -59,6 +72,15 @@ class Kind(Protocol):
 
     def apply(self, document: Document, *, by: Any) -> None:
         """Create or change the object. Runs inside the caller's transaction."""
+
+    def keep_secrets(self, slug: str, secrets: dict[str, dict[str, str | None]]) -> None:
+        """Store secrets of an object by the column that holds them; None removes one."""
+
+    def remove(self, slug: str, *, by: Any) -> None:
+        """Remove the object, in the caller's transaction. Raises ConfigError where others need it or it has to stay."""
+
+    def below(self, slug: str) -> list[tuple[str, str]]:
+        """(kind, slug) of the objects that go when this one goes, those that are to be removed first, first."""
 
     def impact(self, slug: str) -> list[tuple[str, str]]:
         """(kind, slug) of the objects that use this one."""

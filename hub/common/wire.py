@@ -34,14 +34,21 @@ class TlsFailure(Exception):
 
 
 class Clock(threading.local):
-    """The deadline of the request that the current thread carries out, and whether any of it was sent."""
+    """The deadline of the request that the current thread carries out, whether any of it was sent, and on what stream."""
 
     deadline = 0.0
     connect_seconds = 10.0
     sent = False
+    stream: GuardedStream | None = None
 
     def start(self, seconds: float, connect_seconds: float) -> None:
         self.deadline, self.connect_seconds, self.sent = time.monotonic() + seconds, connect_seconds, False
+
+    def release(self) -> None:
+        """The request is over: its connection may be idle now."""
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.release()
 
     def remaining(self) -> float:
         """Seconds left; raises when there are none."""
@@ -75,11 +82,17 @@ class GuardedBackend(httpcore.NetworkBackend):
 
 
 class GuardedStream(httpcore.NetworkStream):
-    """A socket whose every wait ends at the deadline of the request, however slowly bytes drip in."""
+    """A socket whose every wait ends at the deadline of the request, however slowly bytes drip in.
+
+    The pool judges connections that other threads may begin to use at that moment, and closes what it holds for idle.
+    While a request is under way, a close by another thread therefore waits for its end.
+    """
 
     def __init__(self, connection: socket.socket, clock: Clock) -> None:
         self._socket, self._clock = connection, clock
         self._unsent = b""
+        self._lock = threading.Lock()
+        self._is_busy = self._is_doomed = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._unsent:
@@ -94,12 +107,17 @@ class GuardedStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Head and body come apart; small ones go out together, which spares the other side a wake-up."""
+        with self._lock:
+            self._is_busy, self._clock.stream = True, self
         self._unsent += buffer
         if len(self._unsent) > _SEND_TOGETHER:
             self._flush()
 
     def _flush(self) -> None:
         data, self._unsent = self._unsent, b""
+        if self._socket.fileno() < 0:
+            # closed before anything was sent: the pool takes another connection
+            raise httpcore.ConnectionNotAvailable
         self._clock.sent = True
         self._socket.settimeout(self._clock.remaining())
         try:
@@ -110,7 +128,18 @@ class GuardedStream(httpcore.NetworkStream):
             raise httpcore.WriteError(str(error.strerror or error).lower()) from error
 
     def close(self) -> None:
-        self._socket.close()
+        with self._lock:
+            if self._is_busy and self._clock.stream is not self:
+                self._is_doomed = True
+            else:
+                self._socket.close()
+
+    def release(self) -> None:
+        """The request is over."""
+        with self._lock:
+            self._is_busy = False
+            if self._is_doomed:
+                self._socket.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -133,6 +162,8 @@ class GuardedStream(httpcore.NetworkStream):
 
     def _is_readable(self) -> bool:
         """An idle connection with something to read was closed by the other side."""
+        if self._is_busy:
+            return False
         poll = select.poll()
         try:
             poll.register(self._socket, select.POLLIN)

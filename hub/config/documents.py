@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from hub.common.document_text import StrictLoader, to_yaml
 from hub.common.errors import ConfigError
 from hub.common.registry import Document, kinds
 
@@ -87,53 +88,6 @@ def _refuse_twins(sources: Iterable[Source]) -> None:
                 f"{kind} {slug!r} is written down twice.", where=f"{seen[source.name].where} and {source.where}"
             )
         seen[source.name] = source
-
-
-class StrictLoader(yaml.SafeLoader):
-    """YAML without surprises: a key that stands twice is an error, dates and times stay text."""
-
-    @classmethod
-    def construct(cls, node: yaml.Node) -> Any:
-        loader = cls("")
-        try:
-            return loader.construct_document(node)
-        finally:
-            loader.dispose()
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str | int) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key if isinstance(key, str | int) else id(key_node))
-        return super().construct_mapping(node, deep)
-
-
-def _text(loader: StrictLoader, node: yaml.ScalarNode) -> str:
-    return str(loader.construct_scalar(node))
-
-
-StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _text)
-
-
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _dump_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _dump_text)
-
-
-def to_yaml(document: Document) -> str:
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def write(folder: Path, documents: Iterable[Document]) -> int:

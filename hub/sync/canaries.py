@@ -50,7 +50,7 @@ def _of(item: ChangeItem) -> Q:
     if item.kind in _PATHS:
         return Q(**{_PATHS[item.kind]: item.key})
     if item.kind in _OF_AN_ENTITY:
-        return Q(mapping__entity__slug=item.proposed.get("entity", ""))
+        return Q(mapping__entity__slug=(item.proposed or item.base or {}).get("entity", ""))
     if item.kind == "ValueMap":
         return Q(mapping__slug__in=list(_translating(item.key)))
     return Q(pk__in=[])

@@ -7,11 +7,12 @@ seeded, so that a later start finds the same data.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.conf import settings
 import connectors.simulators
 from connectors.models import System
 from hub.common.errors import ConfigError
+from hub.common.times import period_bounds, period_of, shift_period
 from hub.config import services as config
 from hub.sync import services
 from hub.sync.models import Run, Sync
@@ -97,10 +99,41 @@ def load(demo: Demo, *, by: Any = None) -> int:
             text = file.read_text()
             for name, port in demo.ports.items():
                 text = text.replace(f"${{demo.{name}}}", f"http://127.0.0.1:{port}")
-            file.write_text(text)
+            file.write_text(dated(text, date.fromisoformat(demo.today)))
         done = config.apply(rendered, by=by)
     save(Demo(**{**asdict(demo), "is_loaded": True}))
     return len(done.steps)
+
+
+def dated(text: str, today: date) -> str:
+    """Days that follow the firm's day: `${demo.month-2}` is a period, `${demo.month-2.first+7}` or `.last` a day of it;
+    `${demo.day+3}` is a day, `${demo.workday+3}` one that is no weekend."""
+    return _DATED.sub(lambda found: _dated(found, today), text)
+
+
+_DATED = re.compile(
+    r"\$\{demo\.(?P<unit>month|day|workday)(?P<by>[+-][0-9]{1,3})?"
+    r"(?:\.(?P<end>first|last)(?P<days>[+-][0-9]{1,2})?)?\}"
+)
+
+
+def _dated(found: re.Match[str], today: date) -> str:
+    by = int(found["by"] or 0)
+    if found["unit"] != "month":
+        return _workday(today, by) if found["unit"] == "workday" else (today + timedelta(days=by)).isoformat()
+    period = shift_period(period_of(today), by)
+    first, last = period_bounds(period)
+    if found["end"] is None:
+        return period
+    return ((first if found["end"] == "first" else last) + timedelta(days=int(found["days"] or 0))).isoformat()
+
+
+def _workday(day: date, by: int) -> str:
+    """The day that is so many weekdays later; a weekend counts as the Monday after it."""
+    while by > 0 or day.weekday() > 4:
+        day += timedelta(days=1)
+        by -= day.weekday() < 5
+    return day.isoformat()
 
 
 def start_first_syncs() -> list[Run]:

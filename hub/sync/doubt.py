@@ -3,6 +3,9 @@
 Between the call and its answer only the target knows. Where repeating is harmless (class A and B) the delivery simply stays
 due. Where the target can be searched (C) it is asked, and only after its settling time: a request whose answer was lost may
 still be at work there, and a look that comes too early finds nothing and leads to a double. Elsewhere (D) a person looks.
+
+For the same reason a newer version goes only when that time is over: what arrives late would otherwise overwrite it, and the
+target would keep an old state that the hub believes to be replaced. Only repeating the very same is free of that.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ def take_up_open_batches(work: OutboundRun) -> None:
         with transaction.atomic(), plain_cursor() as cursor:
             work.isolation.blame(cursor, batch.sent_ids or [])
             doubtful = _doubt(cursor, work, batch)
+            outbox.expect_late(cursor, batch.sync_id, _sent_versions(batch), seconds=work.settle_seconds)
             counts = {"read": doubtful, "failed": doubtful} if doubtful else {}
             runs.fence(cursor, work.run, counts=counts, stage="recovering")
             cursor.execute("update sync_batch set status = %s where id = %s", [int(Batch.Status.DONE), batch.pk])
@@ -58,6 +62,11 @@ def _doubt(cursor: Any, work: OutboundRun, batch: Batch) -> int:
     ids_ = {"run_id": work.run.pk, "sync_id": work.plan.sync.pk, "batch_id": batch.pk}
     ledger.write(cursor, **ids_, at=at, entries=entries, micros=0)
     return len(rows)
+
+
+def _sent_versions(batch: Batch) -> dict[int, int]:
+    """canonical id → the version that was being sent"""
+    return dict(zip(batch.sent_ids or (), batch.sent_versions or (), strict=False))
 
 
 def _mark(

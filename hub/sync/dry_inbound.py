@@ -38,16 +38,23 @@ class Sample:
 def run(plan: SyncPlan, result: DryRun, *, sample: int, external_ids: Collection[str] | None) -> None:
     """Fill `result` with what would become of a sample of the source's records."""
     found = _named(plan, set(external_ids)) if external_ids else _sample(plan, result, sample)
-    page = prepare(plan, found.records, found.bad)
-    result.read = page.read
-    result.rows += [refusal(p.error, p.key or "", p.external_id) for p in page.problems]
-    result.rows += _unchanged(page)
-    result.rows += _known(plan, page.known)
-    result.rows += _new(plan, page.new, result)
+    judge(plan, result, found.records, found.bad)
     if external_ids and (missing := set(external_ids) - _ids(plan, found.records)):
         result.notes.append(
             f"The source did not show {', '.join(sorted(missing))} among its first {MAX_READ:,} records."
         )
+
+
+def judge(plan: SyncPlan, result: DryRun, records: Sequence[Record], bad: Sequence[BadRecord] = ()) -> None:
+    """Add to `result` what would become of these source records; nothing is read from the source."""
+    page = prepare(plan, records, bad)
+    result.read += page.read
+    if page.blocked:
+        result.notes.append(str(page.blocked))
+    result.rows += [refusal(p.error, p.key or "", p.external_id) for p in page.problems]
+    result.rows += _unchanged(page)
+    result.rows += _known(plan, page.known)
+    result.rows += _new(plan, page.new, result)
 
 
 # What is looked at -----------------------------------------------------------------------------------------

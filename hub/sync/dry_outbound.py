@@ -25,8 +25,19 @@ LOOK_AT = 2_000
 
 def run(plan: SyncPlan, result: DryRun, *, sample: int, external_ids: Collection[str] | None) -> None:
     """Fill `result` with what would become of the due or newest records (or of those with these keys)."""
-    parcels = pack(plan, _due(plan, sample, external_ids))
-    result.read = len(parcels)
+    judge(plan, result, pack(plan, _due(plan, sample, external_ids)))
+
+
+def due_of(plan: SyncPlan, record_ids: Collection[int]) -> list[Due]:
+    """These records as they would be delivered, in the order of their ids."""
+    records = CanonicalRecord.objects.filter(pk__in=record_ids, entity=plan.entity, deleted_at__isnull=True)
+    known = {d.record_id: d for d in Delivery.objects.filter(sync_id=plan.sync.pk, record_id__in=record_ids)}
+    return [_as_due(record, known.get(record.pk)) for record in records.order_by("pk")]
+
+
+def judge(plan: SyncPlan, result: DryRun, parcels: Sequence[Parcel]) -> None:
+    """Add to `result` what would become of records that are mapped already; only the target is asked, nothing is sent."""
+    result.read += len(parcels)
     sendable = [p for p in parcels if p.error is None and not p.is_unchanged]
     held = _ask(plan, sendable, result)
     result.rows += [_row(plan, parcel, held) for parcel in parcels]

@@ -44,7 +44,7 @@ def dry_run(
     work = dry_inbound.run if plan.is_inbound else dry_outbound.run
     work(plan, result, sample=sample, external_ids=external_ids)
     result.sort()
-    result.secret = _secret(plan, result)
+    result.secret = secret_of(plan, result)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -76,7 +76,7 @@ def _versions(plan: SyncPlan, *, is_draft: bool) -> str:
     return f"{mapping}, contract v{plan.contract_version.number}"
 
 
-def _secret(plan: SyncPlan, result: DryRun) -> frozenset[str]:
+def secret_of(plan: SyncPlan, result: DryRun) -> frozenset[str]:
     """Fields whose values are not for everybody: the contract's own names, and the target's names for them."""
     secret = classified(plan.contract.schema)
     found = secret | masked_names({change.field for row in result.rows for change in row.changes}, plan.contract.schema)

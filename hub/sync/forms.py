@@ -33,7 +33,10 @@ class SyncForm(forms.ModelForm[Sync]):
 
     class Meta:
         model = Sync
-        fields = ("mapping", "name", "slug", "mode", "after", "page_size", "max_attempts", "is_paused")
+        fields = (
+            "mapping", "name", "slug", "mode", "after", "page_size", "max_attempts", "latency_seconds", "records_a_day",
+            "criticality", "is_paused",
+        )  # fmt: skip
         field_classes: ClassVar = {"mapping": MappingChoice}
         labels: ClassVar = {
             "slug": "Short name",
@@ -41,6 +44,8 @@ class SyncForm(forms.ModelForm[Sync]):
             "after": "Run after",
             "page_size": "Records a page",
             "max_attempts": "Attempts",
+            "latency_seconds": "Needed within, in seconds",
+            "records_a_day": "Expected a day",
             "is_paused": "Start paused",
         }
         help_texts: ClassVar = {
@@ -51,6 +56,9 @@ class SyncForm(forms.ModelForm[Sync]):
             "after": "Starts when that sync has finished, besides any schedule.",
             "page_size": "0 takes the connector's own. A page is one transaction.",
             "max_attempts": "After so many tries a delivery becomes a dead letter. Left empty, the connection says how many.",
+            "latency_seconds": "So late a change may arrive: 900 is a quarter of an hour, 86400 a day.",
+            "records_a_day": "Records that change on a usual day.",
+            "criticality": "What is looked at first when several syncs are late.",
             "is_paused": "Nothing runs until somebody resumes it.",
         }
 

@@ -88,6 +88,7 @@ def register() -> None:
                 Attr("only_when"),
                 Attr("page_size"),
                 Attr("max_attempts"),
+                *(Attr(name) for name in ("latency_seconds", "records_a_day", "criticality")),
                 Attr("is_paused"),
                 *(Attr(name) for name in (*policy.INBOUND, *policy.OUTBOUND)),
             ],
@@ -104,5 +105,6 @@ def register() -> None:
                 Attr("time_zone"),
                 Attr("is_active"),
             ],
+            is_removable=True,
         )
     )

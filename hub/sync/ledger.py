@@ -27,7 +27,8 @@ SEQUENCE = "sync_transaction_seq"
 class Entry:
     """One ledger row to be written. `id` may be given ahead, so that deliveries can name it as their cause.
 
-    `body` is the canonical record that an inbound row made: told to listeners, not written.
+    `body` is the canonical record that an inbound row made, `before` what it was until then, None for one that was not
+    there or was gone: told to listeners, not written.
     """
 
     position: int
@@ -49,6 +50,7 @@ class Entry:
     id: int = 0
     correlation_id: int = 0
     body: Record | None = None
+    before: Record | None = None
 
 
 def allocate_ids(cursor: Any, count: int) -> list[int]:
@@ -67,12 +69,14 @@ def open_batch(
     payload: bytes | None,
     status: int,
     sent_ids: Sequence[int] | None = None,
+    sent_versions: Sequence[int] | None = None,
     unchanged_ids: Sequence[int] | None = None,
 ) -> tuple[int, str]:
     """Write the batch row; returns (id, the transaction's time as text for COPY). (run, page) exists once."""
     row = cursor.execute(
         "insert into sync_batch (run_id, sync_id, page_no, status, at, read, mapping_version_id, contract_version_id,"
-        " unchanged_ids, sent_ids, payload) values (%s, %s, %s, %s, now(), %s, %s, %s, %s::bigint[], %s::bigint[], %s)"
+        " unchanged_ids, sent_ids, sent_versions, payload)"
+        " values (%s, %s, %s, %s, now(), %s, %s, %s, %s::bigint[], %s::bigint[], %s::int[], %s)"
         " returning id, at::text",
         [
             run_id,
@@ -84,6 +88,7 @@ def open_batch(
             contract_version_id,
             ids(unchanged_ids) if unchanged_ids else None,
             ids(sent_ids) if sent_ids is not None else None,
+            ids(sent_versions) if sent_versions is not None else None,
             payload,
         ],
     ).fetchone()

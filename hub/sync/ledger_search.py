@@ -8,10 +8,12 @@ and ids become record ids first. What no index answers is given up after a few s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
@@ -30,6 +32,8 @@ TIMEOUT_SECONDS = 4
 # A row is numbered up to this long before or after its time: the length of the longest page or delivery batch.
 SKEW = timedelta(minutes=15)
 STREAMED = 2_000
+# How many of the newest rows are looked at for an amount where nothing else narrows the search: amounts have no index.
+LOOKED_AT = 300_000
 # Whoever sees more syncs than this sees so much of the ledger that it is read in one go.
 MERGED_SYNCS = 60
 
@@ -56,8 +60,16 @@ GROUP_CHOICES = [
 
 
 @dataclass(frozen=True, slots=True)
+class Amounts:
+    """Amounts from `low` to `high`, both included; None leaves that side open."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerFilter:
-    """What is asked for. `sync_ids` None means all syncs; `text` is an id, a key, or words of an error."""
+    """What is asked for. `sync_ids` None means all syncs; `text` is an id, a key, or words of an error; `error_code` is one."""
 
     sync_ids: Sequence[int] | None = None
     run_id: int | None = None
@@ -68,6 +80,8 @@ class LedgerFilter:
     until: datetime | None = None
     text: str = ""
     number: int | None = None
+    error_code: str = ""
+    amounts: Amounts | None = None
 
     def rows(self) -> QuerySet[Transaction]:
         rows = self.narrowed()
@@ -84,6 +98,13 @@ class LedgerFilter:
             rows = rows.filter(run_id=self.run_id)
         if self.outcomes:
             rows = rows.filter(outcome__in=list(self.outcomes))
+        if self.error_code:
+            rows = rows.filter(error_code=self.error_code)
+        if self.amounts:
+            rows = rows.filter(amount__isnull=False)
+            rows = rows if self.amounts.low is None else rows.filter(amount__gte=self.amounts.low)
+            rows = rows if self.amounts.high is None else rows.filter(amount__lte=self.amounts.high)
+            rows = rows.filter(pk__gt=_newest_number() - LOOKED_AT) if self.looks_at_newest else rows
         if self.since:
             rows = rows.filter(at__gte=self.since, pk__gte=_number_at(self.since - SKEW))
         if self.until:
@@ -95,14 +116,41 @@ class LedgerFilter:
         return rows
 
     @property
+    def looks_at_newest(self) -> bool:
+        """Whether an amount is searched among the newest rows alone, because nothing that has an index narrows it down."""
+        narrow = (
+            self.number or self.run_id or self.key or self.text or self.error_code or self.since or self._is_troubled
+        )
+        return self.amounts is not None and not narrow
+
+    @property
     def goes_by_runs(self) -> bool:
         """Whether only the syncs narrow it down: what has another index is read from that."""
-        has_index = self.number or self.run_id or self.key or self.text or self._is_troubled
+        has_index = self.number or self.run_id or self.key or self.text or self.error_code or self._is_troubled
         return self.sync_ids is not None and len(self.sync_ids) <= MERGED_SYNCS and not has_index
 
     @property
     def _is_troubled(self) -> bool:
         return bool(self.outcomes) and all(outcome >= Outcome.QUARANTINED for outcome in self.outcomes)
+
+
+_AMOUNT = re.compile(
+    r"(?P<sign>>=|<=)?(?P<one>-?[0-9]{1,15}(?:[.][0-9]{1,4})?)|(?P<low>-?[0-9.]{1,20})[.]{2}(?P<high>-?[0-9.]{1,20})"
+)
+
+
+def amounts_of(text: str) -> Amounts | None:
+    """`900`, `>=1000`, `<=5`, `100..200`; None for anything else, which filters nothing."""
+    match = _AMOUNT.fullmatch(text.replace(",", "").replace(" ", ""))
+    if match is None:
+        return None
+    try:
+        if match["one"] is None:
+            return Amounts(Decimal(match["low"]), Decimal(match["high"]))
+        one = Decimal(match["one"])
+    except InvalidOperation:
+        return None
+    return Amounts(None if match["sign"] == "<=" else one, None if match["sign"] == ">=" else one)
 
 
 def outcomes_of(word: str) -> tuple[Outcome, ...]:
@@ -143,10 +191,7 @@ def _first(asked: LedgerFilter, bound: Q, limit: int, *, newest_first: bool) -> 
 def _first_ids(asked: LedgerFilter, bound: Q, limit: int, *, newest_first: bool) -> list[int]:
     """Numbers of the first rows of several syncs, each by way of its runs, merged; decisions of people have no run."""
     rows = asked.narrowed().filter(bound)
-    found: list[int] = []
-    with _in_order():
-        for sync_id in asked.sync_ids or ():
-            found += _ids_by_runs(sync_id, rows, limit, newest_first=newest_first)
+    found = _ids_by_runs(list(asked.sync_ids or ()), rows, limit, newest_first=newest_first)
     decided = rows.filter(run_id=0, sync_id__in=list(asked.sync_ids or ())).order_by("-pk" if newest_first else "pk")
     found += decided.values_list("pk", flat=True)[:limit]
     return sorted(found, reverse=newest_first)[:limit]
@@ -161,17 +206,36 @@ def _in_order() -> Iterator[None]:
         cursor.execute("select set_config('enable_bitmapscan', 'on', true)")
 
 
-def _ids_by_runs(sync_id: int, rows: QuerySet[Transaction], limit: int, *, newest_first: bool) -> list[int]:
+def _ids_by_runs(sync_ids: Sequence[int], rows: QuerySet[Transaction], limit: int, *, newest_first: bool) -> list[int]:
+    """One statement for all syncs: of each the first rows of its runs, no more than needed."""
     way = "desc" if newest_first else "asc"
     inner = rows.extra(where=["run_id = r.id"]).order_by("-pk" if newest_first else "pk")[:limit]
     sql, params = inner.values("pk").query.sql_with_params()
-    with connection.cursor() as cursor:
+    with _in_order(), connection.cursor() as cursor:
         cursor.execute(
-            f"select t.id from (select id from sync_run where sync_id = %s and read > 0) r cross join lateral ({sql}) t(id)"
-            f" order by r.id {way}, t.id {way} limit %s",
-            [sync_id, *params, limit],
+            "select f.id from unnest(%s::bigint[]) s(id) cross join lateral (select t.id from (select id from sync_run"
+            f" where sync_id = s.id and read > 0) r cross join lateral ({sql}) t(id) order by r.id {way}, t.id {way}"
+            f" limit %s) f order by f.id {way} limit %s",
+            [list(sync_ids), *params, limit, limit],
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def _count_by_runs(asked: LedgerFilter, limit: int) -> int:
+    """How many rows the syncs have, up to a limit: in no order, so that it ends with the row that reaches the limit."""
+    rows, sync_ids = asked.narrowed(), list(asked.sync_ids or ())
+    sql, params = rows.extra(where=["run_id = r.id"]).order_by().values("pk")[:limit].query.sql_with_params()
+    with _in_order(), connection.cursor() as cursor:
+        cursor.execute(
+            f"select count(*) from (select 1 from sync_run r cross join lateral ({sql}) t where r.sync_id = any(%s::bigint[])"
+            " and r.read > 0 limit %s) counted",
+            [*params, sync_ids, limit],
+        )
+        number = int(cursor.fetchone()[0])
+    decided = (
+        rows.filter(run_id=0, sync_id__in=sync_ids).order_by().values("pk")[:limit].count() if number < limit else 0
+    )
+    return min(number + decided, limit)
 
 
 def _page(rows: list[Transaction], size: int, *, has_newer: bool, has_older: bool) -> KeysetPage[Transaction]:
@@ -184,12 +248,17 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def count(asked: LedgerFilter) -> int | None:
-    """How many rows there are, up to COUNT_LIMIT + 1; None when even that takes too long."""
+def count(asked: LedgerFilter, shown: KeysetPage[Transaction] | None = None) -> int | None:
+    """How many rows there are, up to COUNT_LIMIT + 1; None when even that takes too long.
+
+    A page that is the only one is counted already.
+    """
+    if shown is not None and not shown.newer and not shown.older:
+        return len(shown.rows)
     try:
         with bounded(seconds=1):
             if asked.goes_by_runs:
-                return len(_first_ids(asked, Q(), COUNT_LIMIT + 1, newest_first=True))
+                return _count_by_runs(asked, COUNT_LIMIT + 1)
             return asked.rows().order_by().values("pk")[: COUNT_LIMIT + 1].count()
     except ConfigError:
         return None
@@ -256,6 +325,10 @@ def _stream_ids() -> list[int]:
 
 
 # Time to number --------------------------------------------------------------------------------------------
+def _newest_number() -> int:
+    return int(Transaction.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
+
+
 def _number_at(moment: datetime) -> int:
     """A number such that rows below it are older than `moment`: bisection over the primary key, in one round trip."""
     with connection.cursor() as cursor:

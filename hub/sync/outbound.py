@@ -33,6 +33,7 @@ from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
 from hub.sync import doubt, gate, ledger, outbox, poison, repeats, retry, runs, setbacks
 from hub.sync.adopt import lookup
+from hub.sync.jobs import RunBook
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run, Sync
 from hub.sync.outbox import Due, Settlement
@@ -102,6 +103,7 @@ class OutboundRun:
         """Deliver until nothing is due (True) or `deadline` (monotonic seconds) has passed (False)."""
         started = time.perf_counter()
         with open_connection(self.plan.connection) as connector:
+            connector.jobs = RunBook(self.run)
             self.safety = connector.safety(self.plan.stream)
             self.update_safety = connector.safety(self.plan.stream, updating=True)
             self.settle_seconds = connector.settle_seconds(self.plan.stream)
@@ -130,7 +132,7 @@ class OutboundRun:
             outbox.enqueue_missing(cursor, subscriber_of(self.plan.sync), self.plan.entity.pk)
 
     def _size(self, connector: Connector) -> int:
-        return self.plan.stream.page_size or max(connector.batch_size, BATCH)
+        return self.plan.stream.page_size or max(connector.batch_for(self.plan.stream), BATCH)
 
     # Intent ------------------------------------------------------------------------------------------------
     def _parcels(self, limit: int) -> list[Parcel]:
@@ -189,6 +191,7 @@ class OutboundRun:
                 payload=ledger.pack([p.json or b"{}" for p in parcels]),
                 status=int(Batch.Status.SENDING),
                 sent_ids=[p.due.record_id for p in sending],
+                sent_versions=[p.due.version for p in sending],
             )
             if self.safety == repeats.CLASS:
                 repeats.remember(cursor, self.plan.sync.pk, batch_id, sending)
@@ -312,6 +315,8 @@ class OutboundRun:
         settlement.state, entry.outcome = self._verdict(error, over, unsure, self.safety_of(entry.target_ref))
         is_over = settlement.state == DeliveryState.DEAD and not isinstance(error, PermanentError | ConfigError)
         settlement.error_detail = entry.error_detail = f"{error} {over}" if is_over else str(error)
+        if unsure or isinstance(error, UnknownOutcome):
+            settlement.late_seconds = self.settle_seconds
         if settlement.state == DeliveryState.UNSURE:
             settlement.retry_seconds = self.asked_in(self.safety_of(entry.target_ref))
         if settlement.state == DeliveryState.PENDING:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from hub.common.db import join_by_key, plain_cursor
+from hub.common.db import join_by_key, plain_cursor, walk_in_order
 from hub.records.copying import NULL, bytea, ids, text
 from hub.records.queries import external_ids_by_key
 from hub.sync.plan import Subscriber
@@ -52,7 +52,8 @@ class Settlement:
     """What became of one delivery; DELIVERED is turned back into PENDING when a newer version came meanwhile.
 
     `target_ref` is None where the target knows the record by our key, `retry_seconds` where only a person can go on.
-    `is_refused`: the target has said that it does not hold what was sent.
+    `is_refused`: the target has said that it does not hold what was sent. `late_seconds`: for so long it may still carry out
+    what was sent; nothing newer goes before that.
     """
 
     record_id: int
@@ -67,6 +68,7 @@ class Settlement:
     error_code: str | None = None
     error_detail: str | None = None
     is_refused: bool = False
+    late_seconds: float | None = None
 
 
 def enqueue_new(
@@ -102,7 +104,8 @@ def enqueue_changed(
             " select %s, u.id, u.version, u.cause, now(), 1, 0"
             " from unnest(%s::bigint[], %s::int[], %s::bigint[]) u(id, version, cause)"
             " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
-            " next_at = case when d.state = %s then d.next_at else now() end, attempts = 0, failing_since = null,"
+            " next_at = case when d.state = %s then d.next_at else greatest(now(), d.late_until) end,"
+            " attempts = 0, failing_since = null,"
             " state = case when d.state = %s then d.state else excluded.state end",
             [
                 subscriber.sync_id,
@@ -133,7 +136,8 @@ def enqueue_removed(cursor: Any, sync_ids: Sequence[int], records: Sequence[tupl
         "   and x.gone_at is null)"
         " order by s.id, u.id"
         " on conflict (sync_id, record_id) do update set version = excluded.version, cause_id = excluded.cause_id,"
-        " next_at = case when d.state = %(unsure)s then d.next_at else now() end, attempts = 0, failing_since = null,"
+        " next_at = case when d.state = %(unsure)s then d.next_at else greatest(now(), d.late_until) end,"
+        " attempts = 0, failing_since = null,"
         " state = case when d.state = %(unsure)s then d.state else excluded.state end returning d.sync_id",
         {
             "ids": [record[0] for record in records],
@@ -164,7 +168,7 @@ def enqueue_return(cursor: Any, sync_id: int, records: Sequence[tuple[int, int, 
         " order by u.id"
         " on conflict (sync_id, record_id) do update set version = greatest(d.version, excluded.version),"
         " cause_id = excluded.cause_id, delivered_hash = excluded.delivered_hash, attempts = 0, failing_since = null,"
-        " next_at = case when d.state = %(unsure)s then d.next_at else now() end,"
+        " next_at = case when d.state = %(unsure)s then d.next_at else greatest(now(), d.late_until) end,"
         " state = case when d.state = %(unsure)s then d.state else excluded.state end returning d.record_id",
         {
             "sync": sync_id,
@@ -203,6 +207,7 @@ def due(
     begin from its start for every batch would read all of that again. Call inside a transaction.
     """
     join_by_key(cursor)
+    walk_in_order(cursor)
     rows = cursor.execute(
         "select d.record_id, d.version, c.key, c.body::text, d.attempts, d.cause_id,"
         " case when d.delivered_version is null then d.target_ref else coalesce(d.target_ref, c.key) end, d.delivered_version,"
@@ -246,8 +251,9 @@ def _deliver(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
     cursor.execute(
         "update sync_delivery d set state = case when d.version = s.version then %s else %s end,"
         " target_ref = coalesce(s.target_ref, d.target_ref), delivered_version = s.version,"
-        " delivered_hash = coalesce(s.hash, d.delivered_hash), attempts = 0, failing_since = null, next_at = now(),"
-        " missing_entity_id = null, missing_key = null, error_code = null, error_detail = null, doubted_batch_id = null"
+        " delivered_hash = coalesce(s.hash, d.delivered_hash), attempts = 0, failing_since = null,"
+        " next_at = greatest(now(), d.late_until), missing_entity_id = null, missing_key = null, error_code = null,"
+        " error_detail = null, doubted_batch_id = null"
         " from settled_delivery s where d.sync_id = %s and d.record_id = s.record_id",
         [int(DeliveryState.DELIVERED), int(DeliveryState.PENDING), sync_id],
     )
@@ -259,15 +265,20 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
     cursor.execute(
         "update sync_delivery d set"
         " state = u.state, attempts = u.attempts,"
-        " next_at = coalesce(now() + make_interval(secs => u.retry_seconds), %(never)s),"
+        " late_until = greatest(d.late_until, now() + make_interval(secs => u.late_seconds)),"
+        " next_at = coalesce(greatest(now() + make_interval(secs => u.retry_seconds),"
+        # what was sent is not the newest any more, and is not sent once more before it
+        "  case when u.retry_seconds is not null and u.version < d.version and d.doubted_batch_id is null"
+        "   then greatest(d.late_until, now() + make_interval(secs => u.late_seconds)) end), %(never)s),"
         " failing_since = case when u.state = any(%(failing)s) then coalesce(d.failing_since, now()) end,"
         " missing_entity_id = u.missing_entity_id, missing_key = u.missing_key,"
         " error_code = u.error_code, error_detail = u.error_detail,"
         " doubted_batch_id = case when not u.refused then d.doubted_batch_id end"
         " from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(attempts)s::smallint[], %(retries)s::float8[],"
-        " %(entities)s::int[], %(keys)s::text[], %(codes)s::text[], %(details)s::text[], %(refused)s::bool[])"
+        " %(entities)s::int[], %(keys)s::text[], %(codes)s::text[], %(details)s::text[], %(refused)s::bool[],"
+        " %(versions)s::int[], %(late)s::float8[])"
         " u(record_id, state, attempts, retry_seconds, missing_entity_id, missing_key, error_code, error_detail,"
-        " refused)"
+        " refused, version, late_seconds)"
         " where d.sync_id = %(sync)s and d.record_id = u.record_id",
         {
             "sync": sync_id,
@@ -282,6 +293,8 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
             "codes": [s.error_code for s in rows],
             "details": [s.error_detail for s in rows],
             "refused": [s.is_refused for s in rows],
+            "versions": [s.version for s in rows],
+            "late": [s.late_seconds for s in rows],
         },
     )
 
@@ -289,10 +302,30 @@ def _settle_rest(cursor: Any, sync_id: int, rows: Sequence[Settlement]) -> None:
 def send_again(cursor: Any, sync_id: int, refs: Mapping[int, str | None]) -> None:
     """Doubtful rows of which the target has now told what it holds are due: canonical id → its id there, None for none."""
     cursor.execute(
-        "update sync_delivery d set state = %s, next_at = now(), target_ref = coalesce(u.ref, d.target_ref)"
+        "update sync_delivery d set state = %s, next_at = now(), late_until = null, target_ref = coalesce(u.ref, d.target_ref)"
         " from unnest(%s::bigint[], %s::text[]) u(id, ref)"
         " where d.sync_id = %s and d.record_id = u.id and d.state = %s",
         [int(DeliveryState.PENDING), ids(refs), list(refs.values()), sync_id, int(DeliveryState.UNSURE)],
+    )
+
+
+def expect_late(cursor: Any, sync_id: int, versions: Mapping[int, int], *, seconds: float) -> None:
+    """Nobody heard the answer to these (canonical id → version sent): what is newer goes when they cannot arrive any more."""
+    if not versions:
+        return
+    cursor.execute(
+        "update sync_delivery d set late_until = now() + make_interval(secs => %(seconds)s),"
+        " next_at = case when d.state = %(pending)s and d.version > u.version"
+        "   then greatest(d.next_at, now() + make_interval(secs => %(seconds)s)) else d.next_at end"
+        " from unnest(%(ids)s::bigint[], %(versions)s::int[]) u(id, version)"
+        " where d.sync_id = %(sync)s and d.record_id = u.id",
+        {
+            "seconds": seconds,
+            "pending": int(DeliveryState.PENDING),
+            "ids": ids(versions),
+            "versions": ids(versions.values()),
+            "sync": sync_id,
+        },
     )
 
 
@@ -327,7 +360,8 @@ def release_waiting(cursor: Any, entity_id: int, keys: Iterable[str], *, connect
     if not _anyone_waits(cursor, entity_id):
         return []
     rows = cursor.execute(
-        "update sync_delivery d set state = %s, next_at = now(), missing_key = null, missing_entity_id = null"
+        "update sync_delivery d set state = %s, next_at = greatest(now(), d.late_until), missing_key = null,"
+        " missing_entity_id = null"
         " where d.state = %s and d.missing_entity_id = %s and d.missing_key = any(%s) and d.sync_id in ("
         " select s.id from sync_sync s join mappings_mapping m on m.id = s.mapping_id"
         " join connectors_stream t on t.id = m.stream_id where t.connection_id = %s) returning d.sync_id",

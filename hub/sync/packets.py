@@ -10,14 +10,13 @@ from typing import Any
 
 from django.db import transaction
 
-from governance.changes.applying import agreed
+from governance.changes.applying import agreed, in_order
 from governance.contracts import ContractCheck, unknown_fields
 from governance.models import ChangeRequest, Contract, ContractVersion
 from hub.common import governed
 from hub.common.display import MASK
 from hub.common.errors import HubError
 from hub.common.records import Record
-from hub.common.registry import kind, kinds
 from hub.records.models import CanonicalRecord
 from hub.sync import ledger
 from hub.sync.models import Batch, Sync
@@ -147,9 +146,8 @@ def _what(old: Record | None, new: Record | None) -> str:
 def _ways_after(change: ChangeRequest) -> dict[int, Way]:
     """The ways as they would be: the change is applied, read, and undone before anybody can see it."""
     with transaction.atomic(), governed.passing():
-        order = list(kinds())
-        for item in sorted(change.items.all(), key=lambda item: order.index(item.kind)):
-            kind(item.kind).apply(agreed(change, item), by=change.author)
+        for item in in_order(change):
+            governed.bring_in(agreed(change, item), by=change.author)
         found = _ways()
         transaction.set_rollback(True)
     return found

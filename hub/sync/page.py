@@ -17,7 +17,7 @@ from hub.common.errors import Discarded
 from hub.common.records import Record
 from hub.records.copying import ids
 from hub.records.store import Current, RecordStore, Write, intern_profile, profile_fields, profile_of_one
-from hub.sync import breaches, held, ledger, outbox, runs
+from hub.sync import breaches, held, ledger, outbox, runs, twins
 from hub.sync.duplicates import blocks, comparing, keeping
 from hub.sync.duplicates import keys as linked_keys
 from hub.sync.duplicates.comparing import Sorted
@@ -200,6 +200,7 @@ class PageTransaction:
             entry = self._entry(item, outcome, number, version=version, body=decision.body)
             entry.changed, entry.refused = decision.changed or None, refused or None
             entry.key = current.key
+            entry.before = None if current.is_deleted else current.body
             self._say_why(entry, item)
             self.entries.append(entry)
             if lens:
@@ -233,6 +234,7 @@ class PageTransaction:
 
     def _link_known(self, items: list[Item]) -> None:
         linked = [item for item in items if item.is_linked]
+        self._note_twins(linked)
         self.records.link(
             self.plan.stream_id, self.batch_id, [(i.external_id, i.record_id or 0, i.hash) for i in linked]
         )
@@ -246,6 +248,15 @@ class PageTransaction:
         self._release(linked)
         known = [(i.external_id, i.hash) for i in items if not i.is_linked]
         self.records.touch_links(self.plan.stream_id, self.batch_id, known)
+
+    def _note_twins(self, linked: list[Item]) -> None:
+        """What the stream has under another id already is said in the ledger, and to people."""
+        pairs = [(item.external_id, item.record_id or 0) for item in linked]
+        found = twins.note(self.cursor, sync_id=self.plan.sync.pk, stream_id=self.plan.stream_id, linked=pairs)
+        for entry in self.entries if found else ():
+            if (other := found.get(entry.external_id or "")) and entry.error_code is None:
+                entry.error_code = "ENTERED_TWICE"
+                entry.error_detail = f"The source has this record under {other} as well."
 
     def _settle_offers(self) -> None:
         if self.offers:

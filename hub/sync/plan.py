@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.models import Connection, Stream
+from connectors.registry import catalogue
 from connectors.services import stream_spec
 from governance.contracts import ContractCheck, unknown_fields
 from governance.lifecycle import refuse_retired
@@ -139,10 +140,20 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         merged_ids=aliases.merged_ids(stream.pk) if is_inbound else frozenset(),
         matching=active_rules(entity.pk) if is_inbound else (),
         linked_entities=_linked_entities({entity.pk, *(r.entity_id for r in references)}) if is_inbound else set(),
-        mark=Mark(sync.deleted_path, sync.deleted_values),
+        mark=_mark(sync),
         lens=lens,
         echoing=_echoing(sync, parsed, contract) if sync.direction == "out" else frozenset(),
     )
+
+
+def _mark(sync: Sync) -> Mark:
+    """What the sync says about records that are gone, else what the system's declaration says."""
+    stream = sync.stream
+    if sync.deleted_path or sync.direction != "in":
+        return Mark(sync.deleted_path, sync.deleted_values)
+    declaration = catalogue().get(stream.connection.catalogue)
+    declared = declaration.streams.get(stream.name, {}) if declaration else {}
+    return Mark(declared.get("deleted", ""))
 
 
 def _linked_entities(entity_ids: set[int]) -> set[int]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from connectors import circuits, standing
+from connectors import circuits, standing, tokens
 from connectors import services as connections
 from connectors.models import Connection
 from connectors.standing import Waiting
@@ -69,8 +69,8 @@ def waiting_at(connection: Connection) -> Waiting:
 
 # Trying a system again ---------------------------------------------------------------------------------------
 def ring_due_probes() -> int:
-    """Ask a worker to try each connection whose pause is over."""
-    due = circuits.due_probes()
+    """Ask a worker to try each connection whose pause is over, and to look at sign-ins that may have been taken back."""
+    due = [*circuits.due_probes(), *tokens.due_looks()]
     for connection_id in due:
         bell.ring_probe(connection_id)
     return len(due)
@@ -82,6 +82,8 @@ def probe(connection_id: int) -> bool:
     The test costs no delivery an attempt. When it passes, one run shows whether work passes too; without work that waits
     the circuit is closed at once.
     """
+    if tokens.claim_look(connection_id):
+        return _look_at_sign_in(connection_id)
     if not circuits.claim_probe(connection_id):
         return False
     connection = Connection.objects.get(pk=connection_id)
@@ -93,6 +95,14 @@ def probe(connection_id: int) -> bool:
     else:
         circuits.reopen(connection_id, failed.detail)
     return False
+
+
+def _look_at_sign_in(connection_id: int) -> bool:
+    """Ask a system that works whether it still accepts the sign-in; True when it does."""
+    refused = connections.sign_in_refusal(Connection.objects.get(pk=connection_id))
+    if refused:
+        circuits.pause_for_sign_in(connection_id, refused)
+    return not refused
 
 
 @transaction.atomic

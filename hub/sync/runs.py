@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Now
 
 from hub.common import facts
@@ -188,6 +188,26 @@ def judged(run: Run) -> RunStatus:
     """The status of a run that went through, by what did not pass."""
     troubled = run.rejected or run.failed
     return RunStatus.COMPLETED_WITH_ERRORS if troubled else RunStatus.SUCCEEDED
+
+
+def doubt(run_id: int, error: HubError) -> bool:
+    """Call a run that went through suspect afterwards; False when it is so already, or a person has called it right.
+
+    Only runs whose crawl a person can confirm, of syncs that have the volume of such runs checked.
+    """
+    check = Sync.VolumeCheck
+    is_checked = Q(sync__volume_check=check.ALL) | Q(sync__volume_check=check.WHOLE, crawl__is_whole=True)
+    believed = Run.objects.filter(
+        is_checked,
+        pk=run_id,
+        status__in=(RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS),
+        crawl__isnull=False,
+        crawl__confirmed_at__isnull=True,
+    )
+    found = list(believed.values_list("pk", flat=True))
+    return bool(
+        Run.objects.filter(pk__in=found).update(status=RunStatus.SUSPECT, error_code=error.code, error=str(error))
+    )
 
 
 def cancel(run: Run) -> bool:

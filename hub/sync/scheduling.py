@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 from cron_descriptor import Options, get_description
@@ -36,6 +37,12 @@ def next_slots(cron: str, time_zone: str, count: int, *, after: datetime | None 
         except StopIteration:
             break
     return found
+
+
+def slots_until(cron: str, time_zone: str, end: datetime, *, after: datetime, most: int = 5_000) -> list[datetime]:
+    """When the schedule fires between two moments, in UTC; `most` ends a schedule of every second."""
+    times = CronSim(cron, after.astimezone(ZoneInfo(time_zone)))
+    return [slot.astimezone(UTC) for slot in takewhile(lambda slot: slot <= end, islice(times, most))]
 
 
 def next_slot(cron: str, time_zone: str, *, after: datetime | None = None) -> datetime | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
+from governance.models import Entity, OwnershipRule
 from hub.sync.models import Delivery, Sync, Transaction
 from hub.sync.states import DeliveryState, Outcome
 from hub.sync.trouble import STOPPED
@@ -72,6 +73,12 @@ def open_deliveries(row: Transaction, sync_ids: Sequence[int] | None) -> list[De
     if sync_ids is not None:
         rows = rows.filter(sync_id__in=list(sync_ids))
     return list(rows.select_related("sync__mapping__stream__connection__system", "record").order_by("sync_id"))
+
+
+def rules_at(entity: Entity, at: datetime) -> list[OwnershipRule]:
+    """The systems of record of an entity as they were in force at an instant."""
+    rows = OwnershipRule.history.as_of(at).filter(entity_id=entity.pk, status=OwnershipRule.Status.ACTIVE)
+    return sorted(rows, key=lambda rule: str(rule.slug))
 
 
 # In words --------------------------------------------------------------------------------------------------

@@ -39,6 +39,13 @@ def amounts(rows: QuerySet[Any], *, prefix: str = "") -> Amounts:
     return sorted(sums, key=lambda pair: -abs(pair[1]))
 
 
+def number_and_amounts(rows: QuerySet[Any]) -> tuple[int, Amounts]:
+    """How many, and `amounts` of them, from one look at the rows."""
+    sums = list(rows.order_by().values_list("currency").annotate(number=Count("*"), total=Sum("amount")))
+    known = [(currency, total) for currency, _, total in sums if currency is not None and total is not None]
+    return sum(number for _, number, _ in sums), sorted(known, key=lambda pair: -abs(pair[1]))
+
+
 def exact(value: Decimal | None) -> str | None:
     """An amount as plain digits, without the zeros that only its column's scale adds."""
     if value is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Func, JSONField, Q, QuerySet, TextField, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from hub.common import facts
 from hub.common.db import plain_cursor
@@ -115,7 +115,7 @@ def retry_deliveries(rows: QuerySet[Delivery], *, by: Any) -> int:
         state=DeliveryState.PENDING,
         attempts=0,
         failing_since=None,
-        next_at=Now(),
+        next_at=Greatest(Now(), F("late_until")),
         missing_entity_id=None,
         missing_key=None,
         error_code=None,

@@ -25,11 +25,13 @@ from hub.sync.views import (
     dry_runs,
     duplicates,
     editing,
+    grid,
     held,
     identities,
     ledger,
     matching,
     merges,
+    modes,
     ownership,
     removals,
     replays,
@@ -46,6 +48,7 @@ app_name = "sync"
 urlpatterns = [
     path("healthz/work", liveness.healthz_work, name="healthz_work"),
     *list_urls("syncs/", syncs.sync_list, "sync_list"),
+    *list_urls("modes/", modes.mode_list, "mode_list"),
     path("syncs/standstill/", switches.standstill, name="standstill"),
     path("syncs/connection/<slug:slug>/purge/", switches.connection_purge, name="connection_purge"),
     path("syncs/new/", editing.sync_new, name="sync_new"),
@@ -58,6 +61,8 @@ urlpatterns = [
     ),
     path("syncs/<slug:slug>/", syncs.sync_detail, name="sync_detail"),
     path("syncs/<slug:slug>/runs/", syncs.sync_runs, name="sync_runs"),
+    path("syncs/<slug:slug>/grid/", grid.sync_grid, {"fmt": ""}, name="sync_grid"),
+    re_path(r"^syncs/(?P<slug>[-\w]+)/grid\.(?P<fmt>csv|json)$", grid.sync_grid, name="sync_grid_export"),
     path("syncs/<slug:slug>/trouble/", syncs.sync_trouble, name="sync_trouble"),
     path("syncs/<slug:slug>/history/", syncs.sync_history, name="sync_history"),
     path("syncs/<slug:slug>/settings/", editing.sync_settings, name="sync_settings"),
@@ -87,6 +92,7 @@ urlpatterns = [
     path("first-loads/<int:pk>/resume/", adoptions.adoption_resume, name="adoption_resume"),
     path("first-loads/<int:pk>/records/<int:row>/", adoptions.adoption_record, name="adoption_record"),
     path("first-loads/<int:pk>/records/<int:row>/decide/", adoptions.adoption_decide, name="adoption_decide"),
+    *list_urls("runs/grid/", grid.run_grid, "run_grid"),
     *list_urls("runs/", runs.run_list, "run_list"),
     path("runs/<int:pk>/", runs.run_detail, name="run_detail"),
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
@@ -176,6 +182,7 @@ nav.register(Entry("Watch", "Merges", "sync:merge_list", icon="git-pull-request"
 nav.register(
     Entry("Build", "First loads", "sync:adoption_list", icon="git-compare", permission="ledger.view", order=60)
 )
+nav.register(Entry("Watch", "Batch or event", "sync:mode_list", icon="clock", permission="syncs.view", order=62))
 nav.register(Entry("Build", "Syncs", "sync:sync_list", icon="timeline", permission="syncs.view", order=50))
 home.step(
     Step(

@@ -49,6 +49,13 @@ class WebhookKind(ModelKind):
         rest = {name: value for name, value in document.items() if name != "secrets"}
         return super().normal({**rest, "secrets": {**shown, **kept}} if shown or kept else rest)
 
+    def proposal(self, document: Document) -> Document:
+        found, slug = self.normal(document), document["slug"]
+        if shown := found.get("secrets"):
+            exported = {name: secrets.placeholder(slug, name) for name in shown}
+            found["secrets"] = secrets.for_review(document.get("secrets") or {}, shown, exported)
+        return found
+
     def notes(self, document: Document) -> list[str]:
         """A webhook without a secret refuses every message."""
         found, given = self.get(document["slug"]), secrets.resolve(document.get("secrets") or {})

@@ -14,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from connectors import removal
 from hub.common.api import BySlug, KeysetPagination
 from mappings import drafts, services
 from mappings.api import serializers as api
@@ -98,7 +97,7 @@ class MappingViewSet(
 
     def perform_destroy(self, instance: Mapping) -> None:
         """Only a mapping that no sync uses."""
-        removal.delete(instance)
+        services.delete_mapping(mapping=instance, by=self.request.user)
 
     # --- the draft
 

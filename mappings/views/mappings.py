@@ -14,7 +14,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors import removal
 from connectors.models import System
 from governance.models import ContractVersion, Entity
 from governance.schemas import Schema
@@ -23,6 +22,7 @@ from hub.common.exports import Column, export_response
 from hub.common.filters import FilterBar, Select
 from hub.common.lists import paginate
 from hub.common.permissions import requires
+from hub.common.usage import users_of
 from mappings import services
 from mappings.forms import MappingNameForm, NewMappingForm
 from mappings.models import Mapping, MappingVersion, ValueMap
@@ -192,7 +192,7 @@ def mapping_settings(request: HttpRequest, slug: str) -> HttpResponse:
         "mapping": mapping,
         "form": form,
         "can_edit": may_edit(request, mapping),
-        "users": removal.users_of(mapping),
+        "users": users_of(mapping),
         "history": history_of_mapping(mapping),
     }
     return render(request, "mappings/settings.html", context, status=422 if form.is_bound else 200)
@@ -204,7 +204,7 @@ def mapping_delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Delete a mapping that no sync uses."""
     mapping = find_mapping(request, slug, "mappings.edit")
     try:
-        removal.delete(mapping)
+        services.delete_mapping(mapping=mapping, by=me(request))
     except HubError as error:
         messages.error(request, str(error))
         return redirect("mappings:settings", slug)

@@ -141,6 +141,35 @@
     }
   }
 
+  // --- grids ------------------------------------------------------------------------------------------------------
+  // One stop of the Tab key for a whole grid; arrows move within it. Without script every cell is a stop.
+  function gridKey(event, grid) {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const cell = event.target.closest("td, th");
+    let [row, column] = [cell.parentElement.sectionRowIndex, cell.cellIndex];
+    for (;;) {
+      [row, column] = [row + step[0], column + step[1]];
+      const next = grid.tBodies[0].rows[row]?.cells[column];
+      if (!next) return;
+      const link = $("a", next);
+      if (link) return gridFocus(grid, link);
+    }
+  }
+
+  function gridFocus(grid, link) {
+    all("td a", grid).forEach((each) => (each.tabIndex = each === link ? 0 : -1));
+    link.focus();
+  }
+
+  all("[data-grid]").forEach((grid) => {
+    const links = all("td a", grid);
+    links.forEach((link, index) => (link.tabIndex = index === links.length - 1 ? 0 : -1));
+    const scroller = grid.closest(".tw");
+    if (scroller) scroller.scrollLeft = scroller.scrollWidth;
+  });
+
   document.addEventListener("keydown", (event) => {
     const palette = $("#palette[open]");
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
@@ -150,6 +179,8 @@
     }
     if (palette) return paletteKey(event, palette);
     if (event.key === "Escape") all("details.menu[open]").forEach((menu) => { menu.open = false; $("summary", menu).focus(); });
+    const grid = event.target.closest("[data-grid]");
+    if (grid) gridKey(event, grid);
     if (event.target.closest("input, select, textarea, button, a, summary, dialog, [contenteditable]")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.shortcuts === "off") return;
     const field = $(`[data-key="${CSS.escape(event.key)}"]`);

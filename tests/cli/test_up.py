@@ -29,6 +29,7 @@ class Hub:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         given = {k: v for k, v in os.environ.items() if not k.startswith(("HUB_", "DATABASE_", "REDIS_"))}
+        given["HUB_CLUSTER_TEMPLATE"] = os.environ.get("HUB_CLUSTER_TEMPLATE", "")
         self.env = {**given, "HUB_DATA": str(data), "HUB_PORT": str(self.port), "HUB_WEB_WORKERS": "1"}
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -95,6 +96,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 
 
 def test_up_serves_restarts_what_falls_and_leaves_nothing_behind(hub):
+    hub.env.pop("HUB_CLUSTER_TEMPLATE")  # from nothing, as on a user's machine
     hub.start()
     assert hub.get("/healthz")["status"] == "ok"
     assert hub.get("/readyz")["status"] == "ok"

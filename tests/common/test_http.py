@@ -11,6 +11,7 @@ import ssl
 import time
 import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography import x509
@@ -21,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from hub.common.egress import checked_addresses, guarded_socket_address, why_closed
 from hub.common.errors import ConfigError, PermanentError, TransientError
 from hub.common.http import HttpClient, NoAnswer, Redactor
-from hub.common.wire import parse_url
+from hub.common.wire import Clock, GuardedStream, parse_url
 from tests.fakes.http import Answer, FakeServer, serve
 
 LOOPBACK = ["127.0.0.0/8"]
@@ -329,3 +330,32 @@ def test_the_name_is_kept_although_the_address_is_used(client, secure_server, mo
     assert asked == ["erp.example.com"]
     with pytest.raises(ConfigError, match=r"(?i)hostname mismatch"):
         client.send("GET", f"https://other.example.com:{port}/")
+
+
+# --- many threads --------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_whose_answer_comes_in_is_not_taken_for_one_that_was_closed():
+    clock = Clock()
+    clock.start(5, 5)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = GuardedStream(ours, clock)
+        stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        theirs.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        assert stream.get_extra_info("is_readable") is False
+        assert stream.read(1_000).startswith(b"HTTP/1.1 200")
+        clock.release()
+        assert stream.get_extra_info("is_readable") is False
+        theirs.close()
+        assert stream.get_extra_info("is_readable") is True
+
+
+def test_many_threads_share_few_connections_and_no_request_is_broken():
+    with serve(lambda request: Answer({"ok": True})) as server:
+        client = HttpClient(allowed_networks=LOOPBACK, timeout_seconds=20, max_connections=4)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda n: client.send("POST", f"{server.url}/{n}", body=b"{}"), range(400)))
+        client.close()
+    assert [answer.status for answer in answers] == [200] * 400
+    assert len(server.requests) == 400

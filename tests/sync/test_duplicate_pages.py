@@ -127,7 +127,7 @@ class TestApi:
         assert again.status_code == 422
 
     def test_only_a_candidate_can_be_meant(self, firm: Firm, olga: Any) -> None:
-        sent = {"decision": "link", "record": 1, "reason": "x"}
+        sent = {"decision": "link", "record": 10**9, "reason": "x"}
         answer = client_of(olga).post(f"/api/v1/duplicates/{of('E-1').pk}/decide/", sent, format="json")
         assert answer.status_code == 400
 

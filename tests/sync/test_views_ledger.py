@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 
+from governance.models import OwnershipRule
 from hub.common import facts
 from hub.records.models import Reveal
 from hub.sync import ledger_search
@@ -62,6 +65,29 @@ class TestTheList:
         assert keys(client, "q=2") == ["2"]  # rejected: the source's id
         number = Transaction.objects.get(outcome=Outcome.QUARANTINED).pk
         assert keys(client, f"q=t-{number}") == ["2"]
+
+    def test_filters_by_system_domain_error_and_amount(self, firm, browse, ada):
+        firm.read(build.project_row(1, budget="90.00"), build.project_row(2, currency="euro"), build.project_row(3))
+        firm.deliver()
+        client = browse(ada)
+        assert sorted(keys(client, "system=erp")) == ["P-0001", "P-0003"]
+        assert sorted(keys(client, "system=psa")) == ["2", "P-0001", "P-0003"]
+        assert len(keys(client, "domain=project-wbs")) == 5
+        assert keys(client, "domain=billing-gl") == keys(client, "system=psa&domain=billing-gl") == []
+        code = Transaction.objects.get(outcome=Outcome.QUARANTINED).error_code
+        assert keys(client, f"error={code}") == keys(client, f"q=error:{code}") == ["2"]
+        assert set(keys(client, "amount=90")) == {"P-0001"}
+        assert set(keys(client, "amount=>=1,000")) == {"P-0003"}
+        assert set(keys(client, "amount=50..100")) == {"P-0001"}
+        assert len(keys(client, "amount=much")) == 5
+
+    def test_an_amount_is_looked_for_among_the_newest_rows_and_the_page_says_so(self, firm, browse, ada, monkeypatch):
+        monkeypatch.setattr(ledger_search, "LOOKED_AT", 1)
+        firm.read(*(build.project_row(n) for n in range(3)))
+        client = browse(ada)
+        assert keys(client, "amount=1000") == ["P-0002"]
+        assert "among the newest 1 rows" in client.get("/transactions/?amount=1000").content.decode()
+        assert len(keys(client, "amount=1000&since=1h")) == 3
 
     def test_finds_words_of_an_error(self, firm, browse, ada):
         firm.read(build.project_row(1), build.project_row(2, currency="euro"))
@@ -142,6 +168,33 @@ class TestOneTransaction:
         page = browse(ada).get(f"/transactions/{first.pk}/").content.decode()
         assert "P-0001 came from psa for the first time and was created as Project." in page
         assert "ref-P-0001" in page
+
+    def test_draws_the_hops_with_their_answers_and_names_the_rules_of_that_time(self, firm, browse, ada):
+        firm.read(build.project_row(1))
+        firm.deliver()
+        row = Transaction.objects.get(outcome=Outcome.CREATED, sync_id=firm.inbound.pk)
+        rule = OwnershipRule(
+            slug="names",
+            entity=firm.inbound.entity,
+            fields=["name"],
+            systems=["psa"],
+            status=OwnershipRule.Status.ACTIVE,
+        )
+        rule._history_date = row.at - timedelta(hours=1)
+        rule.save()
+        OwnershipRule.objects.create(
+            slug="later",
+            entity=firm.inbound.entity,
+            fields=["budget"],
+            systems=["erp"],
+            status=OwnershipRule.Status.ACTIVE,
+        )
+        page = " ".join(browse(ada).get(f"/transactions/{row.pk}/").content.decode().split())
+        assert 'aria-label="Waterfall: psa Created after 0 ms, erp Created after' in page
+        assert "Answer:" in page
+        assert "<code>ref-P-0001</code>" in page
+        assert "name: psa" in page
+        assert "budget: erp" not in page
 
     def test_shows_each_changed_field_before_and_after(self, firm, browse, ada):
         firm.read(build.project_row(1))

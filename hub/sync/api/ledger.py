@@ -77,6 +77,10 @@ class LedgerPagination(BasePagination):
     list=extend_schema(
         parameters=[
             text("sync", "Slug of a sync."),
+            text("system", "Slug of a system."),
+            text("domain", "Slug of a domain."),
+            text("amount", "900, >=1000, <=5 or 100..200."),
+            text("error", "The code of an error."),
             text("run", "Number of a run."),
             text("outcome", "An outcome, or trouble, passed, rejected, failed."),
             text("entity", "Slug of an entity."),
@@ -112,15 +116,21 @@ class TransactionViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, views
             since=moment(asked.get("since", "")),
             until=moment(asked.get("until", ""), end_of_day=True),
             text=asked.get("q", ""),
+            error_code=asked.get("error", ""),
+            amounts=ledger_search.amounts_of(asked.get("amount", "")),
         )
 
     def _sync_ids(self) -> list[int] | None:
         asked = self.request.query_params
-        if not asked.get("sync") and not asked.get("entity"):
+        if not any(asked.get(name) for name in ("sync", "system", "domain", "entity")):
             return queries.sync_ids_for(self.request.user, SEE)  # type: ignore[arg-type]
         rows = queries.syncs_for(self.request.user, SEE)  # type: ignore[arg-type]
         if asked.get("sync"):
             rows = rows.filter(slug=asked["sync"])
+        if asked.get("system"):
+            rows = rows.filter(mapping__stream__connection__system__slug=asked["system"])
+        if asked.get("domain"):
+            rows = rows.filter(mapping__entity__domain__slug=asked["domain"])
         if asked.get("entity"):
             rows = rows.filter(mapping__entity__slug=asked["entity"])
         return list(rows.values_list("pk", flat=True))

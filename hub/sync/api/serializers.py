@@ -33,8 +33,8 @@ class SyncSerializer(serializers.ModelSerializer[Sync]):
         model = Sync
         fields = (
             "slug", "name", "mapping", "direction", "stream", "entity", "mode", "after", "only_when", "page_size",
-            "max_attempts", *policy.INBOUND, *policy.OUTBOUND, "is_paused", "pause_reason", "paused_at", "trigger",
-            "created_at", "updated_at",
+            "max_attempts", "latency_seconds", "records_a_day", "criticality", *policy.INBOUND, *policy.OUTBOUND,
+            "is_paused", "pause_reason", "paused_at", "trigger", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("pause_reason", "paused_at", "created_at", "updated_at")
 

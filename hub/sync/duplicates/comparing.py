@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from connectors.models import Stream
 from governance.matching.rules import Rule
 from governance.models import Entity
 from hub.common.errors import PossibleDuplicate
@@ -211,12 +210,17 @@ def _met(cursor: Any, plan: SyncPlan, wanted: Sequence[tuple[int, int]]) -> dict
         return {}
     blocks = {block for _, block in wanted}
     rows = cursor.execute(
-        "select b.block, b.record_id from unnest(%s::bigint[]) u(block), lateral ("
-        "  select block, record_id from sync_matchblock where entity_id = %s and block = u.block limit %s) b"
-        " join records_canonicalrecord c on c.id = b.record_id and c.deleted_at is null"
-        " where not exists (select from records_crosswalk x where x.record_id = b.record_id and x.gone_at is null"
-        "  and x.stream_id = any(%s::bigint[]))",
-        [ids(blocks), plan.entity.pk, MOST, ids(_own_streams(plan))],
+        # What other streams show is read by record alone, fenced: asked with the stream as well, PostgreSQL walks all of
+        # this system's ids once for each candidate.
+        "with met as materialized (select b.block, b.record_id from unnest(%s::bigint[]) u(block), lateral ("
+        "  select block, record_id from sync_matchblock where entity_id = %s and block = u.block limit %s) b),"
+        " shown as materialized (select record_id, stream_id from records_crosswalk"
+        "  where record_id = any(array(select distinct record_id from met)) and gone_at is null)"
+        " select m.block, m.record_id from met m"
+        " join records_canonicalrecord c on c.id = m.record_id and c.deleted_at is null"
+        " where m.record_id not in (select record_id from shown where stream_id in (select s.id from connectors_stream s"
+        "  join connectors_connection n on n.id = s.connection_id where n.system_id = %s))",
+        [ids(blocks), plan.entity.pk, MOST, plan.connection.system_id],
     )
     sharing: dict[int, set[int]] = defaultdict(set)
     for block, record_id in rows.fetchall():
@@ -225,11 +229,6 @@ def _met(cursor: Any, plan: SyncPlan, wanted: Sequence[tuple[int, int]]) -> dict
     for number, block in wanted:
         found[number] |= sharing.get(block, set())
     return found
-
-
-def _own_streams(plan: SyncPlan) -> list[int]:
-    rows = Stream.objects.filter(connection__system_id=plan.connection.system_id)
-    return list(rows.values_list("pk", flat=True))
 
 
 def _records(cursor: Any, record_ids: Collection[int]) -> dict[int, tuple[int, str, dict[str, Any]]]:

@@ -19,15 +19,16 @@ from hub.sync.prepare import Item
 
 def keep(cursor: Any, plan: SyncPlan, run: Run, found: Sorted) -> None:
     """The records that this page holds; one that is held again keeps its row, and waits for a decision anew."""
-    for external_id, item in sorted(found.items.items()):
-        cursor.execute(
+    rows = [_row(plan, run, name, item, found.held[name]) for name, item in sorted(found.items.items())]
+    if rows:
+        cursor.executemany(
             "insert into sync_duplicate (sync_id, external_id, key, body, candidates, record_id, score, rule, amount,"
             " currency, run_id) values (%s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s, %s, %s)"
             " on conflict (sync_id, external_id) where status in ('open', 'decided') do update set status = 'open',"
             " key = excluded.key, body = excluded.body, candidates = excluded.candidates,"
             " record_id = excluded.record_id, score = excluded.score, rule = excluded.rule, amount = excluded.amount,"
             " currency = excluded.currency, run_id = excluded.run_id, last_at = now()",
-            _row(plan, run, external_id, item, found.held[external_id]),
+            rows,
         )
 
 

@@ -19,6 +19,11 @@ class Sync(RemovalSettings):
         # Out only; see docs/first-load.md.
         ADOPT = "adopt", "What changed; looked up at the target before it is created there"
 
+    class Criticality(models.TextChoices):
+        LOW = "low", "Low: it can wait"
+        NORMAL = "normal", "Normal"
+        HIGH = "high", "High: money or people wait for it"
+
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
     mapping = models.ForeignKey("mappings.Mapping", on_delete=models.PROTECT, related_name="syncs")
@@ -32,6 +37,10 @@ class Sync(RemovalSettings):
     )
     # Out only, in place of what the connection's retry policy says; empty = as the connection says.
     max_attempts = models.PositiveSmallIntegerField(null=True, blank=True)
+    # What the firm needs of it, see hub.sync.modes: within so many seconds a change has to arrive; so many a day are expected.
+    latency_seconds = models.PositiveIntegerField(null=True, blank=True)
+    records_a_day = models.PositiveIntegerField(null=True, blank=True)
+    criticality = models.CharField(max_length=6, choices=Criticality, default=Criticality.NORMAL)
     is_paused = models.BooleanField(default=False)
     pause_reason = models.CharField(max_length=500, blank=True)
     paused_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

@@ -27,6 +27,8 @@ class Batch(models.Model):
     unchanged_ids = ArrayField(models.BigIntegerField(), null=True)
     # Out: the canonical ids that were sent, in order; their outcome is unknown while the batch is SENDING.
     sent_ids = ArrayField(models.BigIntegerField(), null=True)
+    # The versions of these, in the same order.
+    sent_versions = ArrayField(models.IntegerField(), null=True)
     payload = models.BinaryField(null=True)
 
     class Meta:

@@ -28,9 +28,10 @@ class Run(models.Model):
         REMOVAL = "removal", "Removals confirmed"
         BACKFILL = "backfill", "Backfill"
         ADOPT = "adopt", "First load"
+        UPLOAD = "upload", "Uploaded spreadsheet"
 
     # Inbound runs that ask the source nothing: what they work on is in the hub already.
-    NARROW = (Trigger.RELEASE, Trigger.EVENT, Trigger.REMOVAL, Trigger.ADOPT)
+    NARROW = (Trigger.RELEASE, Trigger.EVENT, Trigger.REMOVAL, Trigger.ADOPT, Trigger.UPLOAD)
 
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=24, choices=RunStatus, default=RunStatus.QUEUED)
@@ -146,6 +147,8 @@ class Delivery(models.Model):
     delivered_hash = models.BinaryField(max_length=16, null=True)
     # Class A: the batch with which it was sent to be made, while nobody knows whether it was.
     doubted_batch_id = models.BigIntegerField(null=True)
+    # A write whose answer was lost may be carried out until then: a newer version that went sooner could be overwritten.
+    late_until = models.DateTimeField(null=True)
     missing_entity_id = models.IntegerField(null=True)
     missing_key = models.TextField(null=True)
     error_code = models.TextField(null=True)

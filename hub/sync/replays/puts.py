@@ -29,7 +29,8 @@ _STOPPED = "(d.state = any(%(states)s) or (d.state = 1 and d.failing_since is no
 SEND = f"""
 with due as ({_DUE.format(condition=_STOPPED)}),
 put as (
-  update sync_delivery d set state = %(pending)s, attempts = 0, failing_since = null, next_at = now(), missing_entity_id = null,
+  update sync_delivery d set state = %(pending)s, attempts = 0, failing_since = null,
+    next_at = greatest(now(), d.late_until), missing_entity_id = null,
     missing_key = null, error_code = null, error_detail = null
   from due where d.sync_id = due.sync_id and d.record_id = due.record_id returning due.id, d.version)
 update sync_replayitem i set status = %(put)s, version = put.version from put where i.id = put.id returning i.sync_id

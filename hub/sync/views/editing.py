@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from hub.common.errors import HubError
 from hub.common.htmx import redirect_to, render_page
 from hub.common.permissions import requires
 from hub.sync import configure, scheduling
@@ -138,6 +139,11 @@ def _schedule_page(
 @require_POST
 def schedule_delete(request: HttpRequest, slug: str, schedule: str) -> HttpResponse:
     sync = find_sync(request, slug, "syncs.edit")
-    configure.delete_schedule(schedule=get_object_or_404(sync.schedules, slug=schedule), by=me(request))
-    messages.success(request, "The schedule is deleted.")
+    found = get_object_or_404(sync.schedules, slug=schedule)
+    try:
+        configure.delete_schedule(schedule=found, by=me(request))
+    except HubError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "The schedule is deleted.")
     return redirect_to(request, reverse("sync:sync_settings", args=[sync.slug]))

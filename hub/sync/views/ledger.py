@@ -18,6 +18,7 @@ from hub.common.filters import FilterBar, Select
 from hub.common.lists import KeysetPage
 from hub.common.moments import SINCE_CHOICES, moment
 from hub.common.permissions import requires
+from hub.records.models import CanonicalRecord
 from hub.sync import ledger_search, payloads, queries, threads, totals
 from hub.sync.ledger_search import LedgerFilter
 from hub.sync.models import Batch, Run, Sync, Transaction
@@ -26,8 +27,8 @@ from hub.sync.views.common import find_transaction, may_in, me
 from mappings.models import MappingVersion
 
 KEYS = {
-    "sync": "Sync", "run": "Run", "outcome": "Outcome", "entity": "Entity", "key": "Key or id", "since": "Since",
-    "until": "Until",
+    "system": "System", "domain": "Domain", "sync": "Sync", "run": "Run", "outcome": "Outcome", "entity": "Entity",
+    "key": "Key or id", "since": "Since", "until": "Until", "amount": "Amount", "error": "Error code",
 }  # fmt: skip
 COLUMNS = [
     Column("transaction", "Transaction", lambda row: f"T-{row.pk}"),
@@ -52,16 +53,18 @@ COLUMNS = [
 # The list --------------------------------------------------------------------------------------------------
 @requires("ledger.view")
 def transaction_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
-    syncs = queries.syncs_for(me(request), "ledger.view").order_by("name")
+    syncs = list(queries.syncs_for(me(request), "ledger.view").order_by("name"))
     bar = FilterBar(
         request,
         keys=KEYS,
         selects=[
-            Select("sync", "Sync", list(syncs.values_list("slug", "name"))),
+            Select("system", "System", _named(sync.stream.connection.system for sync in syncs)),
+            Select("domain", "Domain", _named(sync.entity.domain for sync in syncs)),
+            Select("sync", "Sync", [(sync.slug, sync.name) for sync in syncs]),
             Select("outcome", "Outcome", ledger_search.GROUP_CHOICES),
             Select("since", "Since", SINCE_CHOICES),
         ],
-        hint="Any id or key, or words of an error",
+        hint="Any id or key, words of an error, amount:>=1000, error:CODE",
     )
     asked = filter_of(request, bar)
     if fmt:
@@ -72,7 +75,8 @@ def transaction_list(request: HttpRequest, fmt: str = "") -> HttpResponseBase:
         "page": page,
         "rows": with_syncs(page.rows if page else []),
         "slow": slow,
-        "number": ledger_search.count_words(ledger_search.count(asked)) if page and page.rows else "",
+        "number": ledger_search.count_words(ledger_search.count(asked, page)) if page and page.rows else "",
+        "looked_at": ledger_search.LOOKED_AT if asked.looks_at_newest else 0,
     }
     return render(request, "sync/transaction_list.html", context)
 
@@ -92,7 +96,14 @@ def filter_of(request: HttpRequest, bar: FilterBar) -> LedgerFilter:
         until=moment(bar.get("until"), end_of_day=True),
         text="" if _is_transaction(text) else text,
         number=int(number) if _is_transaction(text) else None,
+        error_code=bar.get("error"),
+        amounts=ledger_search.amounts_of(bar.get("amount")) if bar.get("amount") else None,
     )
+
+
+def _named(things: Iterable[Any]) -> list[tuple[str, str]]:
+    """(slug, name) of systems or domains, each once, by name."""
+    return sorted({thing.slug: thing.name for thing in things}.items(), key=lambda pair: pair[1])
 
 
 def _is_transaction(text: str) -> bool:
@@ -100,13 +111,20 @@ def _is_transaction(text: str) -> bool:
     return text[:2].upper() == "T-" and number.isascii() and number.isdigit() and len(number) <= 18
 
 
+# Filters that are answered by the syncs they mean.
+_BY_SYNC = {
+    "sync": "slug",
+    "system": "mapping__stream__connection__system__slug",
+    "domain": "mapping__entity__domain__slug",
+}
+
+
 def _sync_ids(request: HttpRequest, bar: FilterBar, entity: Entity | None) -> Sequence[int] | None:
     """Syncs that are asked for and may be seen; None for all."""
-    slug = bar.get("sync")
-    if not slug and not bar.get("entity"):
+    asked = {field: bar.get(name) for name, field in _BY_SYNC.items() if bar.get(name)}
+    if not asked and not bar.get("entity"):
         return queries.sync_ids_for(me(request), "ledger.view")
-    rows = queries.syncs_for(me(request), "ledger.view")
-    rows = rows.filter(slug=slug) if slug else rows
+    rows = queries.syncs_for(me(request), "ledger.view").filter(**asked)
     return list((rows.filter(mapping__entity=entity) if bar.get("entity") else rows).values_list("pk", flat=True))
 
 
@@ -169,6 +187,8 @@ def _detail(request: HttpRequest, row: Transaction, *, revealed: bool) -> dict[s
         "others": with_syncs(threads.others_of(row, seen)),
         "mapping_version": mapping,
         "contract_version": contract,
+        "ownership": threads.rules_at(sync.entity, row.at) if sync else [],
+        "record": CanonicalRecord.objects.select_related("entity").filter(pk=row.record_id or 0).first(),
         "revealed": revealed,
         "can_reveal": may_in(request, "payloads.reveal", sync),
         **_contents(row, sync, mapping, contract, revealed=revealed),

@@ -129,6 +129,7 @@ def _tabs(request: HttpRequest, sync: Sync, tab: str, row: SyncRow) -> list[tupl
     names = [
         ("overview", "Overview", "sync:sync_detail", None),
         ("runs", "Runs", "sync:sync_runs", None),
+        ("grid", "Grid", "sync:sync_grid", None),
         ("trouble", "Records in trouble", "sync:sync_trouble", row.waiting + row.held + row.troubled or None),
         ("dry-run", "Dry run", "sync:sync_dry_run", None),
         ("backfills", "Backfills", "sync:backfill_list", None),
