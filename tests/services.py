@@ -58,10 +58,21 @@ def pytest_sessionstart() -> None:
     DatabaseOperations.sql_flush = _flush_everything
 
 
-def _flush_everything(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
-    from hub.records.store import forget_profiles
+def _forget_everything() -> None:
+    """What the program keeps by id: ids begin anew in emptied tables."""
+    from hub.events import business, interests
+    from hub.processes import starting
+    from hub.records import store
+    from monitoring.close import awaiting
 
-    forget_profiles()
+    for forget in (
+        store.forget_profiles, business.forget, interests.forget, starting.forget, awaiting.forget_syncs,
+    ):  # fmt: skip
+        forget()
+
+
+def _flush_everything(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
+    _forget_everything()
     if postgres := _started[-1][0].postgres:
         empty(postgres.connect(TEST_DATABASE))
         return []

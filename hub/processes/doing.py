@@ -12,16 +12,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Max
-from django.utils import timezone
 
-from hub.common import facts
 from hub.common.db import plain_cursor
 from hub.common.errors import HubError
 from hub.common.times import business_now
 from hub.events.models import Event
 from hub.processes.context import Context, evaluate, holds, values_of
 from hub.processes.definition import Step
-from hub.processes.models import ProcessInstance, StepRun, StepState, as_text
+from hub.processes.models import ProcessInstance, ProcessMessage, StepRun, StepState, as_text
 from hub.records.models import CanonicalRecord
 from hub.records.queries import external_ids_of
 from hub.sync import outbox
@@ -203,8 +201,10 @@ def _notify(asked: Asked) -> Turn:
         as_text(evaluate(asked.step.more["text"], asked.context)) if _is_expression(asked) else asked.step.more["text"]
     )
     role = asked.step.role or asked.instance.process.owner
-    facts.publish("process_told", instance=asked.instance, role=role, text=text)
-    return _done(text=text, role=role, at=timezone.now().isoformat())
+    ProcessMessage.objects.create(
+        instance=asked.instance, step=asked.step.name, role=role, text=text, at=business_now()
+    )
+    return _done(text=text, role=role)
 
 
 def _is_expression(asked: Asked) -> bool:

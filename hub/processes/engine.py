@@ -18,16 +18,18 @@ from governance.calendars.opening import add_business_time
 from governance.models import BusinessCalendar
 from hub.common.errors import HubError, RecordError
 from hub.common.times import business_now
-from hub.processes import calling, doing
-from hub.processes.calling import Answer, Call
+from hub.processes import calling, doing, outcomes, undoing
+from hub.processes.calling import Call
 from hub.processes.context import context_of, holds
 from hub.processes.definition import Step, order, steps_of
 from hub.processes.doing import Asked, Turn
-from hub.processes.models import LIVE, ProcessInstance, ProcessNote, State, StepRun, StepState
+from hub.processes.models import LIVE, OPEN, ProcessInstance, State, StepRun, StepState
+from hub.processes.notes import end, note
+from hub.processes.outcomes import settle_call
 
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 5, 60
-RETRY_SECONDS = (5, 30, 120, 600, 3_600)
-OPEN = (StepState.PENDING, StepState.WAITING, StepState.FAILED)
+# What is to be written cannot be said yet: the firm's data is not right, and once it is the step goes on by itself.
+NOT_COMPUTED = "CHECK"
 
 
 def advance(pk: int) -> bool:
@@ -73,12 +75,12 @@ class Work:
     def go(self) -> Call | None:
         """Everything whose turn it is; a call that is to be made once this has committed."""
         if self.instance.state == State.UNDOING:
-            return self._undo()
+            return undoing.undo(self)
         for _ in range(len(self.steps) + 1):
             moved = False
             for name in order(self.steps):
-                step, run = self.steps[name], self._run(name)
-                if run.state == StepState.CALLING and self._is_lost(run):
+                step, run = self.steps[name], self.run(name)
+                if run.state == StepState.CALLING and self.is_lost(run):
                     moved |= self._take_up(step, run)
                 if run.state not in OPEN or not self._is_turn(step):
                     continue
@@ -95,41 +97,39 @@ class Work:
         return None
 
     # Whose turn it is --------------------------------------------------------------------------------------
-    def _run(self, name: str) -> StepRun:
+    def run(self, name: str) -> StepRun:
         if name not in self.runs:
-            self.runs[name] = StepRun.objects.create(instance=self.instance, step=name)
+            self.runs[name] = StepRun.objects.create(instance=self.instance, step=name, kind=self.steps[name].kind)
         return self.runs[name]
 
     def _is_turn(self, step: Step) -> bool:
-        return all(self._run(name).is_settled for name in step.after)
+        return all(self.run(name).is_settled for name in step.after)
 
     def _is_passed_over(self, step: Step) -> bool:
         """A branch chose others, or nothing that leads here happened."""
-        before = [self.runs[name] for name in step.after]
-        leading = [run for run in before if self._leads(run, step)]
-        return bool(before) and not leading
+        before = [self.runs[name] for name in step.after if self.runs[name].state == StepState.DONE]
+        return bool(step.after) and (not before or any(self._is_against(run, step) for run in before))
 
-    def _leads(self, run: StepRun, step: Step) -> bool:
-        if run.state != StepState.DONE:
-            return False
-        if self.steps[run.step].kind == "branch" and step.name in self.steps[run.step].leads_to:
-            return step.name in run.result.get("chosen", ())
-        return True
+    def _is_against(self, run: StepRun, step: Step) -> bool:
+        """A branch that could have chosen the step and did not: whatever else leads to it."""
+        branch = self.steps[run.step]
+        may_choose = branch.kind == "branch" and step.name in branch.leads_to
+        return may_choose and step.name not in run.result.get("chosen", ())
 
     def _is_wanted(self, step: Step, run: StepRun) -> bool:
         if not step.when or run.begun_at is not None:
             return True
         try:
-            return holds(step.when, self._context())
+            return holds(step.when, self.context())
         except RecordError:
             return True  # what cannot be said is not left out in silence: the step itself says what is wrong
 
-    def _context(self) -> dict[str, Any]:
+    def context(self) -> dict[str, Any]:
         results = {name: run.result for name, run in self.runs.items() if run.state == StepState.DONE}
         return context_of(self.instance, self.definition, results)
 
     def _asked(self, step: Step, run: StepRun) -> Asked:
-        return Asked(self.instance, step, run, self._context())
+        return Asked(self.instance, step, run, self.context())
 
     def _begin(self, step: Step, run: StepRun) -> StepRun:
         if run.begun_at is None:
@@ -154,7 +154,7 @@ class Work:
         return is_news and run.is_settled
 
     def _close(self) -> None:
-        runs = [self._run(name) for name in self.steps]
+        runs = [self.run(name) for name in self.steps]
         instance = self.instance
         if all(run.is_settled for run in runs):
             end(instance, State.DONE)
@@ -169,22 +169,22 @@ class Work:
     # Actions -----------------------------------------------------------------------------------------------
     def _intend(self, step: Step, run: StepRun) -> Call | None:
         """Commit the intent; None where it cannot be made now."""
-        if run.retry_at is not None and not StepRun.objects.filter(pk=run.pk, retry_at__lte=Now()).exists():
+        if not self.is_time(run):
             return None
-        if run.state == StepState.FAILED and run.error_code != "RETRY" and run.retry_at is None:
+        if run.state == StepState.FAILED and run.retry_at is None and run.error_code != NOT_COMPUTED:
             return None
         self._begin(step, run)
         try:
-            call = calling.call_of(step.name, dict(step.more), self._context(), str(run.uid))
+            call = calling.call_of(step.name, dict(step.more), self.context(), str(run.uid))
         except HubError as error:
-            self._settle(step, run, Turn(StepState.WAITING, error=error.what, fix=error.fix, code=error.code))
+            self._settle(step, run, Turn(StepState.FAILED, error=error.what, fix=error.fix, code=NOT_COMPUTED))
             return None
-        return self._commit_to(run, call)
+        return self.commit_to(run, call)
 
-    def _commit_to(self, run: StepRun, call: Call) -> Call:
+    def commit_to(self, run: StepRun, call: Call) -> Call:
         run.state, run.attempts, run.epoch, run.error = StepState.CALLING, run.attempts + 1, run.epoch + 1, ""
         run.lease_until = Now() + timedelta(seconds=calling.LEASE_SECONDS)
-        run.retry_at = None
+        run.retry_at, run.fix = None, ""
         run.save()
         self.epoch = run.epoch
         ProcessInstance.objects.filter(pk=self.instance.pk).update(
@@ -193,107 +193,20 @@ class Work:
         note(self.instance, run.step, "calling", f"attempt {run.attempts} at {call.stream}")
         return call
 
-    def _is_lost(self, run: StepRun) -> bool:
+    def is_lost(self, run: StepRun) -> bool:
+        """Its worker had its time, by the database's clock, and has said nothing."""
         return StepRun.objects.filter(pk=run.pk, lease_until__lt=Now()).exists()
 
+    def is_time(self, run: StepRun) -> bool:
+        """Whether its next attempt is due."""
+        return run.retry_at is None or StepRun.objects.filter(pk=run.pk, retry_at__lte=Now()).exists()
+
     def _take_up(self, step: Step, run: StepRun) -> bool:
-        """A call whose worker fell: again where that does no harm, else a person looks."""
-        try:
-            is_harmless = calling.is_harmless(step.more["stream"], updating=bool(step.more.get("ref")))
-        except HubError:
-            is_harmless = False
-        run.state = StepState.PENDING if is_harmless else StepState.UNSURE
-        run.error_code, run.error = (
-            ("", "") if is_harmless else ("UNSURE", "Its worker fell, and nobody knows whether it arrived.")
-        )
-        run.fix = "" if is_harmless else "Look at the system: then say that it is there, or retry."
-        run.save()
-        note(self.instance, run.step, "taken up" if is_harmless else "unsure", run.error)
+        outcomes.lose(run, str(step.more["stream"]), updating=bool(step.more.get("ref")), is_cancelled=False)
+        is_again = run.state == StepState.PENDING
+        note(self.instance, run.step, "taken up" if is_again else "unsure", run.error)
         self.has_moved = True
-        return is_harmless
-
-    # Undoing -----------------------------------------------------------------------------------------------
-    def _undo(self) -> Call | None:
-        """Take back what was done, the last first. What cannot be taken back by itself a person is asked to."""
-        for name in reversed(order(self.steps)):
-            step, run = self.steps[name], self._run(name)
-            if run.state == StepState.CALLING and self._is_lost(run):
-                run.state = StepState.UNSURE
-                run.error = "Its worker fell while it was taken back."
-                run.save()
-            if run.state in (StepState.CALLING, StepState.UNSURE):
-                self._close_undoing(State.UNDOING)
-                return None
-            if run.state == StepState.DONE and "undo" in step.more:
-                ref = run.result.get("ref")
-                call = calling.undo_of(name, dict(step.more), self._context(), str(run.uid), ref)
-                return self._commit_to(run, call)
-            if run.state == StepState.DONE:
-                run.state = StepState.UNDONE if not step.undo_task else StepState.DONE
-                if step.undo_task and not run.result.get("undo_asked"):
-                    run.result = {**run.result, "undo_asked": True}
-                    note(self.instance, name, "undo asked", step.undo_task)
-                run.save()
-            elif run.state in OPEN:
-                run.state, run.ended_at = StepState.CANCELLED, business_now()
-                run.save()
-        waiting = any(run.state == StepState.DONE for run in self.runs.values())
-        self._close_undoing(State.UNDOING if waiting else State.CANCELLED)
-        return None
-
-    def _close_undoing(self, state: State) -> None:
-        if state == State.CANCELLED:
-            end(self.instance, State.CANCELLED)
-        else:
-            ProcessInstance.objects.filter(pk=self.instance.pk).update(
-                next_at=Now() + timedelta(seconds=LONGEST_LOOK_SECONDS)
-            )
-
-
-def settle_call(pk: int, call: Call, answer: Answer, epoch: int) -> None:
-    """Note what a system answered; an answer that comes after its lease was taken over changes nothing."""
-    instance = ProcessInstance.objects.select_for_update().select_related("process", "version").get(pk=pk)
-    run = StepRun.objects.filter(instance=instance, step=call.step, epoch=epoch, state=StepState.CALLING).first()
-    if run is None:
-        return
-    is_undo = instance.state == State.UNDOING
-    if answer.ref is not None:
-        run.result = {"ref": answer.ref, "key": call.key}
-        run.state, run.error, run.fix, run.error_code = StepState.UNDONE if is_undo else StepState.DONE, "", "", ""
-        run.ended_at = business_now()
-    elif answer.is_unsure:
-        run.state, run.error_code = StepState.UNSURE, "UNSURE"
-        run.error, run.fix = _said(answer), "Look at the system: then say that it is there, or retry."
-        if not is_undo and _may_repeat(call):
-            run.state, run.error_code = StepState.FAILED, "RETRY"
-            _retry_later(run)
-    else:
-        run.state, run.error = StepState.FAILED if not is_undo else StepState.UNSURE, _said(answer)
-        run.error_code = answer.error.code if answer.error else "REFUSED"
-        run.fix = answer.error.fix if answer.error else ""
-        if calling.is_passing(answer.error) and not is_undo:
-            _retry_later(run)
-    run.lease_until = None
-    run.save()
-    note(instance, run.step, str(run.state), run.error)
-    ProcessInstance.objects.filter(pk=pk).update(next_at=Now(), looks=0)
-
-
-def _said(answer: Answer) -> str:
-    return answer.error.what if answer.error else "The system has refused it."
-
-
-def _may_repeat(call: Call) -> bool:
-    try:
-        return calling.is_harmless(call.stream, updating=call.ref is not None)
-    except HubError:
-        return False
-
-
-def _retry_later(run: StepRun) -> None:
-    """Up to the last rung; after that a person has to say so."""
-    if run.attempts <= len(RETRY_SECONDS):
-        run.retry_at = Now() + timedelta(seconds=RETRY_SECONDS[run.attempts - 1])
+        return is_again
 
 
 def due_at(step: Step, begun: Any) -> Any:
@@ -303,16 +216,6 @@ def due_at(step: Step, begun: Any) -> Any:
     calendar = BusinessCalendar.objects.order_by("pk").first()
     span = timedelta(seconds=step.sla_seconds)
     return add_business_time(calendar.opening_hours, begun, span) if calendar else begun + span
-
-
-def end(instance: ProcessInstance, state: State) -> None:
-    instance.state, instance.finished_at, instance.next_at = state, business_now(), None
-    instance.save(update_fields=["state", "finished_at", "next_at"])
-    note(instance, "", str(state))
-
-
-def note(instance: ProcessInstance, step: str, what: str, detail: str = "", by: Any = None) -> None:
-    ProcessNote.objects.create(instance=instance, step=step, what=what, detail=detail[:2_000], by=by, at=business_now())
 
 
 def look_at(pks: Iterable[int]) -> None:

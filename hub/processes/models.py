@@ -137,6 +137,7 @@ class StepState(models.TextChoices):
 
 
 SETTLED = (StepState.DONE, StepState.SKIPPED)
+OPEN = (StepState.PENDING, StepState.WAITING, StepState.FAILED)
 
 
 class StepRun(models.Model):
@@ -144,6 +145,7 @@ class StepRun(models.Model):
 
     instance = models.ForeignKey(ProcessInstance, on_delete=models.CASCADE, related_name="steps")
     step = models.CharField(max_length=60)
+    kind = models.CharField(max_length=10, default="", db_default="")
     state = models.CharField(max_length=9, choices=StepState, default=StepState.PENDING)
     uid = models.UUIDField(default=uuid.uuid4)
     attempts = models.IntegerField(default=0)
@@ -154,6 +156,8 @@ class StepRun(models.Model):
     # Database clock: until then a worker is taken to be at work on the call.
     lease_until = models.DateTimeField(null=True)
     epoch = models.IntegerField(default=0)
+    # Whether its call is the one that takes back what it did.
+    is_undo = models.BooleanField(default=False, db_default=False)
     retry_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
     error_code = models.CharField(max_length=60, blank=True, default="")
@@ -195,6 +199,27 @@ class ProcessNote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what} {self.step}".strip()
+
+
+class ProcessMessage(models.Model):
+    """What a step tells the people of a role, until one of them has seen it."""
+
+    instance = models.ForeignKey(ProcessInstance, on_delete=models.CASCADE, related_name="messages")
+    step = models.CharField(max_length=60)
+    role = models.CharField(max_length=32, choices=ROLE_CHOICES)
+    text = models.TextField()
+    at = models.DateTimeField()
+    seen_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["role"], condition=models.Q(seen_at__isnull=True), name="process_messages_unseen")
+        ]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def as_text(value: Any) -> str:

@@ -32,6 +32,21 @@ def questions(request: HttpRequest) -> list[Need]:
     ]
 
 
+@home.needs()
+def told(request: HttpRequest) -> list[Need]:
+    """What processes tell this person's roles, until somebody has seen it."""
+    return [
+        Need(
+            title=message.text,
+            url=message.instance.get_absolute_url(),
+            action="Read",
+            detail=str(message.instance),
+            state="review",
+        )
+        for message in queries.messages_for(me(request))
+    ]
+
+
 def stopped(user: Any) -> Badge | None:
     """Instances that have stopped and wait for somebody."""
     number = queries.instances_for(user).filter(state=State.FAILED).count()

@@ -15,9 +15,11 @@ from hub.common.errors import HubError
 from hub.common.times import business_now
 from hub.processes.context import context_of, holds
 from hub.processes.definition import KINDS, Definition, Step, order, steps_of
-from hub.processes.models import LIVE, Process, ProcessInstance, State, StepRun, StepState
+from hub.processes.models import LIVE, Process, ProcessInstance, ProcessMessage, State, StepRun, StepState
 from hub.records.models import CanonicalRecord
 
+# More open questions than this are found on the pages of their processes.
+MOST_QUESTIONS = 2_000
 SEE, EDIT, RUN = "processes.view", "processes.edit", "processes.run"
 
 
@@ -149,16 +151,33 @@ def may_answer(user: User, step: Step, process: Process) -> bool:
 
 def questions_for(user: User) -> list[tuple[StepRun, Step]]:
     """Steps that wait for an answer of this person's roles, the longest waiting first."""
-    rows = StepRun.objects.filter(state=StepState.WAITING, instance__state__in=(State.WAITING, State.FAILED))
-    rows = rows.select_related("instance__process__domain", "instance__version").order_by("pk")[:500]
+    rows = StepRun.objects.filter(
+        state=StepState.WAITING, kind="ask", instance__state__in=(State.RUNNING, State.WAITING, State.FAILED)
+    )
+    rows = rows.select_related("instance__process__domain", "instance__version").order_by("pk")[:MOST_QUESTIONS]
     found = []
     for run in rows:
         step = steps_of(run.instance.version.definition)[run.step]
         process = run.instance.process
         roles = {role.role for role in user.roles.all() if role.domain_id in (None, process.domain_id)}
-        if step.kind == "ask" and role_of(step, process) in roles:
+        if role_of(step, process) in roles:
             found.append((run, step))
     return found
+
+
+def messages_for(user: User, *, most: int = 20) -> list[ProcessMessage]:
+    """What processes tell this person's roles and nobody has seen, the newest first."""
+    held: dict[str, set[int | None]] = {}
+    for assignment in user.roles.all():
+        held.setdefault(assignment.role, set()).add(assignment.domain_id)
+    rows = ProcessMessage.objects.filter(role__in=held, seen_at=None).select_related("instance__process")[:500]
+    return [m for m in rows if held[m.role] & {None, m.instance.process.domain_id}][:most]
+
+
+def may_see(user: User, message: ProcessMessage) -> bool:
+    roles = RoleAssignment.objects.filter(user=user, role=message.role)
+    process = message.instance.process
+    return roles.filter(Q(domain=None) | Q(domain=process.domain_id)).exists() or may(user, process, RUN)
 
 
 # On history ------------------------------------------------------------------------------------------------
@@ -206,7 +225,7 @@ def _judge(step: Step, context: dict[str, Any], outcome: dict[str, str], chosen:
     if any(word in ("stops", "not reached") for word in before):
         return "not reached"
     left = [name for name in step.after if name in chosen and step.name not in chosen[name]]
-    if before and all(word == "skipped" or name in left for name, word in zip(step.after, before, strict=True)):
+    if left or (before and all(word == "skipped" for word in before)):
         return "skipped"
     try:
         if step.when and not holds(step.when, context):

@@ -15,10 +15,11 @@ from hub.common.money import parse_decimal
 from hub.common.registry import Document
 from hub.common.saving import remove, save
 from hub.common.times import business_now
-from hub.processes import bell, starting
+from hub.processes import bell, outcomes, starting
 from hub.processes.definition import Step, steps_of
-from hub.processes.engine import look_at, note
-from hub.processes.models import LIVE, Process, ProcessInstance, State, StepRun, StepState
+from hub.processes.engine import look_at
+from hub.processes.models import LIVE, Process, ProcessInstance, ProcessMessage, State, StepRun, StepState
+from hub.processes.notes import note
 
 KIND = "Process"
 
@@ -94,21 +95,56 @@ def _value(field: Mapping[str, Any], given: Any) -> Any:
 def retry(instance: ProcessInstance, *, step: str = "", by: Any) -> None:
     """Look again at what failed; with a step, from that step on; with "start", from the first one on.
 
-    A write that was confirmed is not made again: its step keeps its key, so that the target knows it.
+    A write that was confirmed is not made again: to write it anew the instance is cancelled, which takes it back. One whose
+    outcome is unknown is made again only when it is named, for only a person knows whether it arrived. Of an instance that is
+    being taken back, what could not be taken back is tried again.
     """
+    if instance.__class__.objects.filter(pk=instance.pk, state=State.UNDOING).exists():
+        return _retry_undoing(instance, by=by)
     found = _live(instance)
     steps = steps_of(found.version.definition)
     if step and step != "start" and step not in steps:
         raise ConfigError(f"There is no step {step!r}.", where=str(found), code="NO_STEP")
-    again = _from(steps, step) if step else {run.step for run in found.steps.all() if _is_stopped(run)}
-    for run in found.steps.select_for_update().filter(step__in=again):
-        if run.state == StepState.CALLING:
-            raise ConfigError("A call is under way.", where=run.step, fix="Try again in two minutes.", code="IN_FLIGHT")
+    for run in _to_repeat(found, steps, step):
         run.state, run.error, run.fix, run.error_code = StepState.PENDING, "", "", ""
         run.begun_at, run.ended_at, run.due_at, run.retry_at, run.attempts = None, None, None, None, 0
         run.save()
     note(found, "" if step in ("", "start") else step, "retried", "what failed" if not step else f"from {step}", by)
     _tell("process.retried", found, by=by, step=step or "what failed")
+    _go_on(found)
+
+
+def _to_repeat(instance: ProcessInstance, steps: Mapping[str, Step], step: str) -> list[StepRun]:
+    runs = {run.step: run for run in instance.steps.select_for_update()}
+    if not step:
+        failed = [run for run in runs.values() if run.state == StepState.FAILED]
+        for run in runs.values():
+            if not failed and run.state == StepState.UNSURE:
+                raise _unknown(steps[run.step])
+        return failed
+    chosen = [runs[name] for name in _from(steps, step) if name in runs]
+    for run in chosen:
+        if run.state == StepState.CALLING:
+            raise ConfigError("A call is under way.", where=run.step, fix="Try again in two minutes.", code="IN_FLIGHT")
+        if run.state == StepState.UNSURE and run.step != step:
+            raise _unknown(steps[run.step])
+    return [run for run in chosen if not (run.state == StepState.DONE and steps[run.step].kind == "action")]
+
+
+def _unknown(step: Step) -> ConfigError:
+    return ConfigError(
+        f"Nobody knows whether {step.title} has arrived.", where=step.name, code="UNSURE",
+        fix="Look at the system: then settle that step with its id there, or retry from it.",
+    )  # fmt: skip
+
+
+def _retry_undoing(instance: ProcessInstance, *, by: Any) -> None:
+    found = ProcessInstance.objects.select_for_update().select_related("process", "version").get(pk=instance.pk)
+    again = found.steps.filter(state=StepState.UNSURE, is_undo=True)
+    if not again.update(state=StepState.DONE, error="", fix="", error_code="", retry_at=None, attempts=0):
+        raise ConfigError("There is nothing to try again.", where=str(found), code="NOT_FAILED")
+    note(found, "", "retried", "what was not taken back", by)
+    _tell("process.retried", found, by=by, step="what was not taken back")
     _go_on(found)
 
 
@@ -122,10 +158,6 @@ def _from(steps: Mapping[str, Step], name: str) -> set[str]:
     return found
 
 
-def _is_stopped(run: StepRun) -> bool:
-    return run.state in (StepState.FAILED, StepState.UNSURE)
-
-
 @transaction.atomic
 def settle(run: StepRun, *, reason: str, by: Any, ref: str = "") -> None:
     """A person says that a step is done, or is not needed: with the id at the target where there is one."""
@@ -135,6 +167,8 @@ def settle(run: StepRun, *, reason: str, by: Any, ref: str = "") -> None:
     fresh = StepRun.objects.select_for_update().get(pk=run.pk)
     if fresh.state in (StepState.DONE, StepState.SKIPPED, StepState.CALLING):
         raise ConfigError("The step is not open any more.", where=step.title, code="NOT_OPEN")
+    if fresh.is_undo:
+        raise ConfigError("It is being taken back.", where=step.title, fix=outcomes.BY_HAND, code="UNDOING")
     fresh.result = {**fresh.result, **({"ref": ref} if ref else {})}
     fresh.state, fresh.ended_at, fresh.answered_by = StepState.DONE if ref else StepState.SKIPPED, business_now(), by
     fresh.error = fresh.fix = fresh.error_code = ""
@@ -171,8 +205,18 @@ def confirm_undone(run: StepRun, *, by: Any) -> None:
     instance, step = _locked(run)
     if instance.state != State.UNDOING:
         raise ConfigError("It is not being taken back.", where=step.title, code="NOT_UNDOING")
+    fresh = StepRun.objects.select_for_update().get(pk=run.pk)
+    if fresh.state not in (StepState.DONE, StepState.UNSURE):
+        raise ConfigError("There is nothing to take back by hand.", where=step.title, code="NOT_OPEN")
     StepRun.objects.filter(pk=run.pk).update(state=StepState.UNDONE, error="", fix="", ended_at=business_now())
     _said(instance, step, "undone by hand", "", by)
+
+
+@transaction.atomic
+def see(message: ProcessMessage, *, by: Any) -> None:
+    """Somebody of the role has read it; it is not shown to the others any more. A second time is a no-op."""
+    if ProcessMessage.objects.filter(pk=message.pk, seen_at=None).update(seen_by=by, seen_at=business_now()):
+        note(message.instance, message.step, "seen", "", by)
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,8 @@ from hub.common.errors import ConfigError
 from hub.common.times import business_now
 from hub.events.business import Happened
 from hub.processes import bell
-from hub.processes.engine import note
 from hub.processes.models import LIVE, Process, ProcessInstance
+from hub.processes.notes import note
 from hub.records.copying import json_bytes
 from hub.records.queries import ids_by_key
 from hub.sync import scheduling
@@ -71,33 +71,55 @@ on conflict do nothing returning id
 """
 
 
+# One statement for all events of a page; what starts by itself is noted as well.
+_INSERT_ALL = """
+with made as (
+  insert into processes_processinstance
+    (process_id, key, cause, version_id, record_id, trigger, given, started_at)
+  select u.*, %s from unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::jsonb[]) u
+  on conflict do nothing returning id, trigger, started_at),
+noted as (
+  insert into processes_processnote (instance_id, step, what, detail, at)
+  select id, '', 'started', trigger, started_at from made)
+select id from made
+"""
+
+
 def on_events(*, cursor: Any, events: Sequence[Happened]) -> None:
     """Instances of the processes that these events start, in the transaction that stores the records.
 
     One that the same event has started already, and one for whose key an instance lives, is not started.
     """
-    made: list[int] = []
+    rows = sorted(_wanted(events))  # in one order, so that two pages never wait for each other
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        bell.ring([row[0] for row in cursor.execute(_INSERT_ALL, [business_now(), *columns]).fetchall()])
+    _wake(cursor, [event.record_id for event in events])
+
+
+def _wanted(events: Sequence[Happened]) -> Iterator[tuple[Any, ...]]:
+    """(process, key, cause, version, record, trigger, given) of each instance that these events would start."""
     for event in events:
         for interest in wanting(event.name):
             if interest.entity_id not in (None, event.entity_id) or not meets(event.body, interest.only_when):
                 continue
-            given = json_bytes({"event": event.name, "event_id": f"evt_{event.uid.hex}"}).decode()
-            row = cursor.execute(
-                _INSERT,
-                [interest.process_id, interest.version_id, event.key, event.record_id, f"evt_{event.uid.hex}",
-                 event.name, given, business_now()],
-            ).fetchone()  # fmt: skip
-            made += [row[0]] if row else []
-    _wake(cursor, [event.record_id for event in events])
-    bell.ring(made)
+            cause = f"evt_{event.uid.hex}"
+            given = json_bytes({"event": event.name, "event_id": cause}).decode()
+            yield (
+                interest.process_id, event.key, cause, interest.version_id, event.record_id, event.name, given,
+            )  # fmt: skip
 
 
 def _wake(cursor: Any, record_ids: Sequence[int]) -> None:
-    """Instances about these records have something to look at."""
+    """Instances about these records have something to look at.
+
+    One that a worker has in hand is left out: it may wait for what this transaction has locked. It looks again by itself.
+    """
     if _interests:
         cursor.execute(
-            "update processes_processinstance set next_at = now(), looks = 0"
-            " where record_id = any(%s) and state in ('waiting', 'failed') and next_at > now()",
+            "update processes_processinstance set next_at = now(), looks = 0 where id in ("
+            " select id from processes_processinstance where record_id = any(%s) and state in ('waiting', 'failed')"
+            " and next_at > now() order by id for update skip locked)",
             [list(record_ids)],
         )
 
@@ -196,5 +218,7 @@ def start_slot(process: Process, slot: str) -> tuple[ProcessInstance | None, boo
         ).fetchone()
     if row is None:
         return None, False
-    bell.ring([row[0]])
-    return ProcessInstance.objects.get(pk=row[0]), True
+    made = ProcessInstance.objects.select_related("process").get(pk=row[0])
+    note(made, "", "started", "schedule")
+    bell.ring([made.pk])
+    return made, True

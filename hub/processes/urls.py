@@ -24,6 +24,7 @@ urlpatterns = [
     path("processes/<slug:slug>/<int:pk>/", views.instance, name="instance"),
     path("processes/<slug:slug>/<int:pk>/retry/", views.retry, name="retry"),
     path("processes/<slug:slug>/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("processes/<slug:slug>/<int:pk>/messages/<int:message>/seen/", views.seen, name="seen"),
     path("processes/<slug:slug>/<int:pk>/steps/<slug:step>/answer/", views.answer, name="answer"),
     path("processes/<slug:slug>/<int:pk>/steps/<slug:step>/settle/", views.settle, name="settle"),
     path("processes/<slug:slug>/<int:pk>/steps/<slug:step>/undone/", views.undone, name="undone"),

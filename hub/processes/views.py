@@ -271,6 +271,9 @@ def instance(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "asked": asked if found.state != State.UNDOING else [],
         "undo_asked": [row for row in rows if found.state == State.UNDOING and row.run and row.run.result.get("undo_asked")
                        and row.run.state == StepState.DONE],
+        "told": [each for each in found.messages.filter(seen_at=None) if queries.may_see(me(request), each)],
+        "unsure_undo": [row for row in rows if found.state == State.UNDOING and row.run and row.run.is_undo
+                        and row.run.state == StepState.UNSURE],
         "notes": [
             {"state": _note_state(each.what), "title": f"{each.step} {each.what}".strip(),
              "detail": " · ".join(filter(None, [each.detail, f"by {each.by}" if each.by else ""])), "at": each.at}
@@ -314,6 +317,17 @@ def settle(request: HttpRequest, slug: str, pk: int, step: str) -> HttpResponse:
     return _act(
         request, found, lambda: services.settle(run, reason=reason, ref=ref, by=me(request)), "Noted. It goes on."
     )
+
+
+@requires(SEE)
+@require_POST
+def seen(request: HttpRequest, slug: str, pk: int, message: int) -> HttpResponse:
+    """People of the role that is told, and those who may run it."""
+    found = _instance(request, slug, pk)
+    told = get_object_or_404(found.messages.select_related("instance__process"), pk=message)
+    if not queries.may_see(me(request), told):
+        raise Http404
+    return _act(request, found, lambda: services.see(told, by=me(request)), "Noted.")
 
 
 @requires(RUN)

@@ -38,6 +38,11 @@ def _is_of_entities(sync_id: int) -> bool:
     return Sync.objects.filter(pk=sync_id, mapping__entity__slug__in=ENTITIES).exists()
 
 
+def forget_syncs() -> None:
+    """Where tables are emptied, ids begin anew."""
+    _is_of_entities.cache_clear()
+
+
 def forget_settled() -> int:
     """Drop notes of records that wait no more; returns how many.
 

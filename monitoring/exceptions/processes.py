@@ -19,11 +19,9 @@ from monitoring.models import ExceptionItem
 def stopped() -> Iterator[Found]:
     """Every step that has failed or is in doubt, of what still runs."""
     rows = StepRun.objects.filter(state__in=(StepState.FAILED, StepState.UNSURE), instance__state__in=LIVE)
-    rows = rows.select_related("instance__process__entity", "instance__version").order_by("pk")
+    rows = rows.exclude(kind="ensure").select_related("instance__process__entity", "instance__version").order_by("pk")
     for run in rows.iterator(chunk_size=1_000):
-        step = steps_of(run.instance.version.definition)[run.step]
-        if step.kind != "ensure":
-            yield _found(run, step.title)
+        yield _found(run, steps_of(run.instance.version.definition)[run.step].title)
 
 
 def _found(run: StepRun, title: str) -> Found:
