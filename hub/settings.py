@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "hub.publishing",
     "hub.events",
     "hub.processes",
+    "hub.gateway",
     "monitoring",
 ]
 
@@ -198,6 +199,7 @@ CELERY_TASK_ROUTES = {
     "hub.processes.tasks.advance": {"queue": "process"},
     "hub.processes.tasks.tick": {"queue": "monitor"},
     "hub.processes.tasks.forget_old": {"queue": "monitor"},
+    "hub.gateway.tasks.forget_old": {"queue": "monitor"},
     "hub.events.tasks.tick": {"queue": "monitor"},
     "hub.events.tasks.forget_old": {"queue": "monitor"},
     "monitoring.tasks.collect_exceptions": {"queue": "monitor"},
@@ -260,6 +262,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": HUB_TICK_SECONDS,
         "options": {"expires": HUB_TICK_SECONDS * 2},
     },
+    "forget_answers": {"task": "hub.gateway.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
     "forget_processes": {"task": "hub.processes.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},

@@ -33,6 +33,7 @@ api = [
 
 urlpatterns = [
     # First, because nothing is asked for as often as the addresses that systems call.
+    path("", include("hub.gateway.calls")),
     path("", include("hub.webhooks.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -46,6 +47,7 @@ urlpatterns = [
     path("", include("hub.spreadsheets.urls")),
     path("", include("hub.events.urls")),
     path("", include("hub.processes.urls")),
+    path("", include("hub.gateway.urls")),
     path("", include("monitoring.service_levels.urls")),
     path("", include("monitoring.expectations.urls")),
     path("", include("monitoring.freshness.urls")),

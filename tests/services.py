@@ -61,12 +61,14 @@ def pytest_sessionstart() -> None:
 def _forget_everything() -> None:
     """What the program keeps by id: ids begin anew in emptied tables."""
     from hub.events import business, interests
+    from hub.gateway import known, traffic
     from hub.processes import starting
     from hub.records import store
     from monitoring.close import awaiting
 
     for forget in (
         store.forget_profiles, business.forget, interests.forget, starting.forget, awaiting.forget_syncs,
+        known.forget, traffic.forget,
     ):  # fmt: skip
         forget()
 

@@ -22,6 +22,8 @@ PERMISSIONS: dict[str, str] = {
     "processes.view": "See processes and what runs",
     "processes.edit": "Make and change processes",
     "processes.run": "Start, retry and cancel processes",
+    "apis.view": "See APIs, who calls them, and how much",
+    "apis.edit": "Make and change APIs and consumers, and make tokens for them",
     "ledger.view": "See transactions and their history",
     "ledger.replay": "Send failed and held records again",
     "payloads.reveal": "Reveal masked values in records (each reveal is recorded)",

@@ -72,7 +72,8 @@ class SyncForm(forms.ModelForm[Sync]):
         others = syncs_for(user, "syncs.view").exclude(pk=self.instance.pk).order_by("name")
         self.fields["after"].queryset = others  # type: ignore[attr-defined]
         self.fields["after"].empty_label = "no other sync"  # type: ignore[attr-defined]
-        self.fields["slug"].required = False
+        for name in ("slug", "criticality"):
+            self.fields[name].required = False
         for name in self._meaningless():
             del self.fields[name]
         self._offer_modes()
@@ -97,6 +98,10 @@ class SyncForm(forms.ModelForm[Sync]):
 
     def clean_slug(self) -> str:
         return self.cleaned_data["slug"] or slugify(self.cleaned_data.get("name", ""))[:80]
+
+    def clean_criticality(self) -> str:
+        """Whoever does not say keeps what is said already."""
+        return self.cleaned_data["criticality"] or self.instance.criticality
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

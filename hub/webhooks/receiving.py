@@ -176,3 +176,13 @@ def kept_headers(endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, st
         name[:KEPT_LENGTH]: MASK if name in hidden else value[:KEPT_LENGTH].replace("\x00", "")
         for name, value in sorted(headers.items())[:KEPT_HEADERS]
     }
+
+
+def take(endpoint: Endpoint, message_id: str, body: Any) -> Taken:
+    """Keep a record that came, proven, another way than by the endpoint's address. A known id is not kept twice."""
+    data = orjson.dumps(body)
+    incoming = Incoming({"content-type": "application/json"}, {}, data)
+    is_new, is_busy = _store(endpoint, message_id[:MAX_ID], Proof(data), incoming, is_test=False)
+    if is_new and not is_busy:
+        transaction.on_commit(lambda: waking.wake(endpoint), robust=True)
+    return Taken(message_id, is_new, endpoint)

@@ -10,6 +10,7 @@ from hub.accounts.roles import FIRM_WIDE, PERMISSIONS, ROLES, grants
 
 VIEW_WORK = {
     "connections.view", "contracts.view", "mappings.view", "valuemaps.view", "syncs.view", "subscriptions.view",
+    "apis.view",
     "processes.view", "ledger.view", "exceptions.view", "approvals.view", "monitor.view", "billing.view",
 }  # fmt: skip
 

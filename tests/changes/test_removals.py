@@ -36,6 +36,10 @@ TABLE = {
     "OwnershipRule": ("spare-rule", "/ownership/rules/spare-rule/remove/", "/api/v1/ownership-rules/spare-rule/"),
     "EventType": ("order-bought", "/event-types/order-bought/delete/", ""),
     "Process": ("spare-process", "/processes/spare-process/delete/", ""),
+    "SystemApi": ("orders-v1", "/apis/orders-v1/delete/", ""),
+    "ProcessApi": ("start-v1", "/apis/start-v1/delete/", ""),
+    "ExperienceApi": ("order-360-v1", "/apis/order-360-v1/delete/", ""),
+    "Consumer": ("spare-portal", "/consumers/spare-portal/delete/", ""),
     "ReviewPolicy": ("spare-policy", "/changes/policies/spare-policy/delete/", ""),
 }
 
@@ -67,6 +71,12 @@ def firm(domains: Any, pmo: Any) -> Any:
                      condition={"buyer": ["us"]}),
             document("Process", "spare-process", name="Spare", owner="operator", domain=entity.domain.slug,
                      entity="order", steps=[{"name": "bought", "kind": "check", "that": "true", "message": "No."}]),
+            document("SystemApi", "orders-v1", name="Orders", path="orders", domain=entity.domain.slug, entity="order"),
+            document("ProcessApi", "start-v1", name="Start", path="start", domain=entity.domain.slug,
+                     process="spare-process"),
+            document("ExperienceApi", "order-360-v1", name="Order 360", path="order-360", domain=entity.domain.slug,
+                     entity="order"),
+            document("Consumer", "spare-portal", name="Spare", owner="PMO"),
             document("ReviewPolicy", "spare-policy", name="Spare", of_kind="Domain", group="pmo"),
         ],
         by=None,
