@@ -67,7 +67,7 @@ def _many(projection: Projection, root: reading.Row, given: Mapping[str, Any]) -
 
 
 def _condition(projection: Projection, key: str, given: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    where, values = ["c.entity_id = %s", "c.deleted_at is null"], [projection.entity.pk]
+    where, values = ["c.entity_id = %s", "c.deleted_at is null"], list[Any]([projection.entity.pk])
     if given["by"] in INDEXED:
         where.append(f"c.{given['by']} = %s")
         values.append(key)

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from connectors.models import Stream
 from governance.models import Entity
-from hub.accounts.models import User
+from hub.accounts.models import Domain, User
 from hub.accounts.queries import domains_for
 from hub.common.registry import Document
 from hub.events.event_types.forms import NamesField
@@ -39,7 +39,7 @@ class ApiForm(forms.Form):
         required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 2, "class": "words"})
     )
     owner = forms.CharField(max_length=120, required=False, help_text="Who answers questions about it.")
-    domain = forms.ModelChoiceField(queryset=None, to_field_name="slug")
+    domain = forms.ModelChoiceField(Domain.objects.none(), to_field_name="slug")
     state = forms.ChoiceField(choices=State.choices, initial=State.ACTIVE)
     deprecated_on = forms.CharField(
         label="Deprecated since", required=False, max_length=10, widget=forms.TextInput(attrs=DAY)
@@ -51,7 +51,9 @@ class ApiForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, found: Api | None = None, **kwargs: Any) -> None:
         self.found = found
-        super().__init__(*args, initial=self._initial(found) if found else None, **kwargs)
+        if found:
+            kwargs["initial"] = self._initial(found)
+        super().__init__(*args, **kwargs)
         self.fields["domain"].queryset = domains_for(user, queries.EDIT)  # type: ignore[attr-defined]
         if "operations" in self.fields:
             chosen = [(each, each.capitalize()) for each in OPERATIONS[self.layer]]
@@ -207,7 +209,7 @@ class ConsumerForm(forms.Form):
     owner = forms.CharField(max_length=120, help_text="The team that runs it.")
     contact = forms.CharField(max_length=200, required=False, help_text="Who is told when a version ends.")
     domain = forms.ModelChoiceField(
-        queryset=None, to_field_name="slug", required=False, empty_label="no domain of its own"
+        Domain.objects.none(), to_field_name="slug", required=False, empty_label="no domain of its own"
     )
     per_minute = forms.IntegerField(label="Requests a minute", min_value=1, max_value=1_000_000, initial=600)
     grants = forms.MultipleChoiceField(
@@ -217,7 +219,9 @@ class ConsumerForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, found: Consumer | None = None, **kwargs: Any) -> None:
         self.found = found
-        super().__init__(*args, initial=_consumer_initial(found) if found else None, **kwargs)
+        if found:
+            kwargs["initial"] = _consumer_initial(found)
+        super().__init__(*args, **kwargs)
         self.fields["domain"].queryset = domains_for(user, queries.EDIT)  # type: ignore[attr-defined]
         if found:
             self.fields["slug"].disabled = True

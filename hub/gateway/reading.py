@@ -69,7 +69,7 @@ def _body(found: Any) -> dict[str, Any]:
 def page(served: Served, asked: Mapping[str, str]) -> tuple[list[Row], str]:
     """(rows, cursor of the next page or nothing). Raises Refused for a parameter that is not right."""
     size = _size(asked.get("page_size", ""))
-    where, values = ["c.entity_id = %s", "c.deleted_at is null"], [served.projection.entity.pk]
+    where, values = ["c.entity_id = %s", "c.deleted_at is null"], list[Any]([served.projection.entity.pk])
     if asked.get("cursor"):
         where.append("c.key > %s")
         values.append(_key_of(asked["cursor"]))

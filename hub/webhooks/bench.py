@@ -56,7 +56,7 @@ def bench_event(records: int, *, workers: int = 2, rate: float = 50.0) -> dict[s
     ):
         harness.apply([*world.documents(source, rest_target(target)), _webhook(secret)])
         endpoint = Endpoint.objects.get(slug="bench-hook")
-        with world.workers(workers, Path(folder) / "worker.log"), _web(Path(folder)) as web:
+        with world.workers(workers, Path(folder) / "worker.log"), web_server(Path(folder)) as web:
             sender = Sender(endpoint, web)
             sender.send(range(WARM_UP), rate=rate)
             _wait(target, WARM_UP)
@@ -105,7 +105,7 @@ def _webhook(secret: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _web(folder: Path) -> Iterator[int]:
+def web_server(folder: Path) -> Iterator[int]:
     """The web server as `manage.py up` starts it; yields its port."""
     port = _free_port()
     web = next(child for child in children("127.0.0.1", port) if child.name == "web")

@@ -111,6 +111,16 @@ def _blank_defaults(db: psycopg.Connection[Any]) -> None:
     )
 
 
+def records(firm: Firm) -> None:
+    """Canonical records alone, and their ids at systems: for what reads nothing else."""
+    firm.syncs = dict(Sync.objects.values_list("slug", "pk"))
+    numbers = {"time_entry": firm.entries, "project": PROJECTS, "customer": CUSTOMERS, "opportunity": PROJECTS}
+    firm.first = dict(zip(numbers, accumulate(numbers.values(), initial=1), strict=False))
+    _blank_defaults(firm.db)
+    _records(firm)
+    _crosswalk(firm)
+
+
 def _order(one: tuple[int, Seed]) -> int:
     return one[0]
 
@@ -154,6 +164,7 @@ def _records(firm: Firm) -> None:
     firm.run(
         f"{_HEAD} %(first_project)s + i, %(entity_project)s, p, 1, jsonb_build_object('code', p, 'name', 'Project ' || i,"
         " 'customer', c, 'opportunity', 'O-' || lpad(i::text, 5, '0'), 'status', 'active', 'billing_type', 'tm',"
+        " 'legal_entity', 'NL-UK',"
         f" 'budget_revenue', '90000.00', 'currency', 'GBP'), {_PROFILE}, c, p, null, 90000, 'GBP', %(start)s"
         " from generate_series(0, %(projects)s - 1) i,"
         " lateral (select 'P-' || lpad(i::text, 5, '0') p, 'C-' || lpad((i %% %(customers)s)::text, 5, '0') c) x"

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from playwright.sync_api import expect
 
 from tests.browser.tools import Visit, launch
+
+# How long a page may take is measured in benchmarks; here a machine that runs a suite only must not hang.
+expect.set_options(timeout=30_000)
 
 # Playwright keeps an event loop in this thread; the ORM is used beside it, never inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

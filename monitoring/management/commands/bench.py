@@ -21,6 +21,7 @@ from hub.sync.bench.ledger import bench_ledger
 from hub.sync.bench.run import bench_sync
 from hub.webhooks.bench import bench_event
 from mappings.bench import measure
+from monitoring.bench.gateway import SECONDS, bench_gateway
 from monitoring.bench.pages import REPEATS, bench_pages
 from monitoring.reconciliation.bench import bench_reconcile
 
@@ -35,6 +36,7 @@ RECORDS = {
     "reconcile": 1_000_000,
     "pages": 1_000_000,
     "extract": 20_000,
+    "gateway": 1_000_000,
 }
 
 
@@ -52,8 +54,9 @@ class Command(BaseCommand):
             "--latency-ms", type=float, default=0.0, help="What each call to the target takes (deliver)."
         )
         parser.add_argument(
-            "--rate", type=float, default=50.0, help="Messages a second while latency is taken (event)."
+            "--rate", type=float, help="A second: messages (event, 50), reads (gateway, 200), while latency is taken."
         )
+        parser.add_argument("--seconds", type=float, default=SECONDS, help="How long each read is asked (gateway).")
         parser.add_argument("--transactions", type=int, help="Ledger rows (pages).")
         parser.add_argument("--exceptions", type=int, default=50_000, help="Exception items (pages).")
         parser.add_argument("--only", default="", help="Pages whose address contains this (pages).")
@@ -64,6 +67,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, what: str, records: int | None, **options: Any) -> None:
         if what == "pages":
             found = self._pages(options["transactions"] or records or RECORDS[what], options)
+        elif what == "gateway":
+            number, rate = records or RECORDS[what], options["rate"] or 200.0
+            found = bench_gateway(number, rate=rate, seconds=options["seconds"], say=self._say)
         elif what == "extract":
             found = bench_extract(options["protocol"], records or RECORDS[what])
         else:
@@ -72,25 +78,25 @@ class Command(BaseCommand):
         if not found.get("passed", True):
             sys.exit(1)
 
-    def _pages(self, transactions: int, options: dict[str, Any]) -> dict[str, Any]:
-        def say(words: str) -> None:
-            self.stderr.write(words)
-            self.stderr.flush()
+    def _say(self, words: str) -> None:
+        self.stderr.write(words)
+        self.stderr.flush()
 
+    def _pages(self, transactions: int, options: dict[str, Any]) -> dict[str, Any]:
         return bench_pages(
-            transactions, options["exceptions"], say=say, only=options["only"], repeats=options["repeats"]
+            transactions, options["exceptions"], say=self._say, only=options["only"], repeats=options["repeats"]
         )
 
 
 def _measured(
-    what: str, records: int, *, workers: int, latency_ms: float, rate: float, **options: Any
+    what: str, records: int, *, workers: int, latency_ms: float, rate: float | None, **options: Any
 ) -> dict[str, Any]:
     if what == "sync":
         return bench_sync(records, workers=workers)
     if what == "deliver":
         return bench_deliver(records, workers=workers, latency_ms=latency_ms)
     if what == "event":
-        return bench_event(records, workers=workers, rate=rate)
+        return bench_event(records, workers=workers, rate=rate or 50.0)
     if what == "audit":
         return bench_audit(records)
     if what == "arbitrate":
