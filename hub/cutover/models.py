@@ -37,6 +37,9 @@ ORDER = list(State)
 LEGACY_DELIVERS = frozenset({State.LEGACY, State.SHADOW, State.DUAL})
 NEW_DELIVERS = frozenset({State.DUAL, State.NEW, State.RETIRED})
 COMPARED = frozenset({State.SHADOW, State.DUAL})
+_LOOKS = {
+    State.LEGACY: "muted", State.SHADOW: "queued", State.DUAL: "running", State.NEW: "active", State.RETIRED: "done",
+}  # fmt: skip
 _STEPS = [
     (before.value, after.value)
     for before in ORDER
@@ -107,6 +110,11 @@ class CutoverRoute(models.Model):
     @property
     def label(self) -> str:
         return "All the rest" if self.legal_entity == REST else self.legal_entity
+
+    @property
+    def shown(self) -> str:
+        """The name of hub.common.states whose look the state has."""
+        return _LOOKS[State(self.state)]
 
     @property
     def next(self) -> State | None:

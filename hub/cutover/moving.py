@@ -1,7 +1,7 @@
 """What a switch does to the outbox, in the switch's transaction and set-based: one side lets go, the other takes over.
 
-A record in flight, or of which nobody knows whether it arrived, stays with the side it was sent to; that side either confirms it
-or, being closed, hands it over (hub.sync.routing) once it is known not to be there.
+A record in flight, or of which nobody knows whether it arrived, stays with the side it was sent to; that side either confirms
+it or, being closed, hands it over (hub.sync.routing) once it is known not to be there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What two payloads say of the same canonical fields: each mapping read backwards where that can be done honestly.
 
-Compared are the canonical fields that both mappings read by a direct rule or a value map, and constants of one name. A rule whose
-conversion cannot be undone is compared only with the same conversion at the other side; what is not compared is listed.
+Compared are the canonical fields that both mappings read by a direct rule or a value map, and constants of one name. A rule
+whose conversion cannot be undone is compared only with the same conversion at the other side; what is not compared is listed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from governance.schemas import fields_of
 from hub.common.errors import HubError
 from hub.common.records import Record
 from hub.sync.plan import SyncPlan
-from mappings.paths import parse_path, read_path
+from mappings.paths import MISSING, parse_path, read_path
 from mappings.queries import value_maps_of
 from mappings.rules import Conversion, FieldRule
 
