@@ -36,6 +36,7 @@ TABLE = {
     "OwnershipRule": ("spare-rule", "/ownership/rules/spare-rule/remove/", "/api/v1/ownership-rules/spare-rule/"),
     "EventType": ("order-bought", "/event-types/order-bought/delete/", ""),
     "Process": ("spare-process", "/processes/spare-process/delete/", ""),
+    "Cutover": ("spare-cutover", "/cutovers/spare-cutover/delete/", ""),
     "ReviewPolicy": ("spare-policy", "/changes/policies/spare-policy/delete/", ""),
 }
 
@@ -51,6 +52,10 @@ def firm(domains: Any, pmo: Any) -> Any:
     stream = build.stream(build.connection("psa"), "orders")
     build.sync("in", "in", stream, entity, [{"target": "code", "source": "id"}])
     build.stream(build.connection("lonely"), "orders")
+    for side in ("old-erp", "new-erp"):
+        build.sync(
+            side, "out", build.stream(build.connection(side), "orders"), entity, [{"target": "id", "source": "code"}]
+        )
     governed.put(
         [
             document("System", "spare", name="Spare", category="crm"),
@@ -67,6 +72,8 @@ def firm(domains: Any, pmo: Any) -> Any:
                      condition={"buyer": ["us"]}),
             document("Process", "spare-process", name="Spare", owner="operator", domain=entity.domain.slug,
                      entity="order", steps=[{"name": "bought", "kind": "check", "that": "true", "message": "No."}]),
+            document("Cutover", "spare-cutover", name="Spare", domain=entity.domain.slug, entity="order",
+                     legacy="old-erp", new="new-erp"),
             document("ReviewPolicy", "spare-policy", name="Spare", of_kind="Domain", group="pmo"),
         ],
         by=None,
