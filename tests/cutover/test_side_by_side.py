@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from connectors.models import Connection, Stream, System
-from hub.cutover import services
+from hub.cutover import services as acts
 from hub.cutover.models import ShadowDiff
 from hub.sync.models import Sync
-from tests.connectors.odata.conftest import bc, servers  # noqa: F401 - fixtures
+from tests.connectors.odata import conftest as vendors
 from tests.connectors.sql.conftest import SCHEMA, address
 from tests.cutover.conftest import MONDAY, World
 from tests.sync import builders as build
@@ -28,8 +30,21 @@ SQL_RULES = [
 BC_RULES = [{"target": "number", "source": "code"}, {"target": "displayName", "source": "name"}]
 
 
+# Fixtures of the simulated Business Central.
+servers, services, bc = vendors.servers, vendors.services, vendors.bc
+
+
 @pytest.fixture
-def firm(world: World, legacy_db: Any, bc: Any) -> World:  # noqa: F811
+def legacy_db() -> Iterator[psycopg.Connection[Any]]:
+    """The tables of the legacy ERP, in a schema of their own beside the hub's."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as found:
+        found.execute(f"drop schema if exists {SCHEMA} cascade; create schema {SCHEMA}; set search_path to {SCHEMA}")
+        yield found
+        found.execute(f"drop schema {SCHEMA} cascade")
+
+
+@pytest.fixture
+def firm(world: World, legacy_db: Any, bc: Any) -> World:
     legacy_db.execute(
         "create table hub_in_job (job_no varchar(20) primary key, job_desc varchar(30), company varchar(8))"
     )
@@ -57,7 +72,7 @@ def test_projects_leave_the_legacy_tables_and_come_to_business_central(
     firm: World,
     legacy_db: Any,
     bc: Any,
-    ada: Any,  # noqa: F811
+    ada: Any,
 ) -> None:
     def jobs() -> list[Any]:
         return legacy_db.execute("select job_no, job_desc from hub_in_job order by job_no").fetchall()
@@ -67,7 +82,7 @@ def test_projects_leave_the_legacy_tables_and_come_to_business_central(
 
     firm.make(legacy="job-to-sql", new="project-to-central", carry="all", days_needed=1)
     cutover: Any = firm.cutover
-    services.advance(cutover, "UK", reason="See whether they agree.", by=ada)
+    acts.advance(cutover, "UK", reason="See whether they agree.", by=ada)
     firm.change(1)
     firm.change(2, title="A project with a name that is rather long")
     firm.deliver()
@@ -76,19 +91,19 @@ def test_projects_leave_the_legacy_tables_and_come_to_business_central(
     assert central() == {}
     diff = ShadowDiff.objects.get()
     assert (diff.key, diff.field, diff.pattern) == ("P-0002", "name", "cut short")
-    services.explain(cutover, cause=("UK", "name", "cut short"), reason="The old table holds 30 letters.", by=ada)
-    services.advance(cutover, "UK", reason="Both from now on.", by=ada)
+    acts.explain(cutover, cause=("UK", "name", "cut short"), reason="The old table holds 30 letters.", by=ada)
+    acts.advance(cutover, "UK", reason="Both from now on.", by=ada)
     firm.deliver()
     assert central() == {"P-0001": "Project 1", "P-0002": "A project with a name that is rather long"}
     firm.change(3)
     firm.deliver()
     assert firm.compare(MONDAY + timedelta(days=1)) >= 1
-    services.advance(cutover, "UK", reason="Business Central leads.", by=ada)
+    acts.advance(cutover, "UK", reason="Business Central leads.", by=ada)
     firm.change(3, title="Renamed")
     firm.change(4)
     firm.deliver()
     assert (central()["P-0003"], central()["P-0004"]) == ("Renamed", "Project 4")
     assert jobs()[2:] == [("P-0003", "Project 3")]
-    services.roll_back(cutover, "UK", "legacy", reason="The bank file is wrong.", by=ada)
+    acts.roll_back(cutover, "UK", "legacy", reason="The bank file is wrong.", by=ada)
     firm.deliver()
     assert jobs()[2:] == [("P-0003", "Renamed"), ("P-0004", "Project 4")]
