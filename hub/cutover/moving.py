@@ -62,9 +62,9 @@ def take_over(cursor: Any, route: CutoverRoute, sync: Sync, other: Sync, *, othe
         "insert into sync_delivery as d (sync_id, record_id, version, next_at, state, attempts)"
         f" select %s, c.id, c.version, now(), 1, 0 from records_canonicalrecord c where {owed} order by c.id"
         " on conflict (sync_id, record_id) do update set version = excluded.version, attempts = 0, failing_since = null,"
-        " next_at = case when d.state = 2 then d.next_at else greatest(now(), d.late_until) end,"
-        " state = case when d.state = 2 then d.state else excluded.state end",
-        [sync.pk, *values],
+        " next_at = case when d.state = %s then d.next_at else greatest(now(), d.late_until) end,"
+        " state = case when d.state = %s then d.state else excluded.state end",
+        [sync.pk, *values, int(DeliveryState.UNSURE), int(DeliveryState.UNSURE)],
     )
     queued = int(cursor.rowcount)
     _mark_the_rest(cursor, route, sync)

@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hub.sync.states import DeliveryState
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -63,12 +65,17 @@ def hand_over(cursor: Any, other: int, record_ids: Sequence[int]) -> bool:
         "insert into sync_delivery as d (sync_id, record_id, version, next_at, state, attempts)"
         " select %(sync)s, c.id, c.version, now(), 1, 0 from records_canonicalrecord c where c.id = any(%(ids)s::bigint[])"
         " and not exists (select from sync_delivery e where e.sync_id = %(sync)s and e.record_id = c.id"
-        "   and (e.delivered_version = c.version or (e.version = c.version and e.state not in (6, 7))))"
+        "   and (e.delivered_version = c.version or (e.version = c.version and e.state <> all(%(over)s))))"
         " and (c.deleted_at is null or exists (select from sync_delivery e where e.sync_id = %(sync)s and e.record_id = c.id"
         "   and e.delivered_version is not null))"
         " order by c.id on conflict (sync_id, record_id) do update set version = excluded.version, attempts = 0,"
-        " failing_since = null, next_at = case when d.state = 2 then d.next_at else greatest(now(), d.late_until) end,"
-        " state = case when d.state = 2 then d.state else excluded.state end returning d.record_id",
-        {"sync": other, "ids": sorted(record_ids)},
+        " failing_since = null, next_at = case when d.state = %(unsure)s then d.next_at else greatest(now(), d.late_until)"
+        " end, state = case when d.state = %(unsure)s then d.state else excluded.state end returning d.record_id",
+        {
+            "sync": other,
+            "ids": sorted(record_ids),
+            "over": [int(DeliveryState.DELIVERED), int(DeliveryState.DISCARDED)],
+            "unsure": int(DeliveryState.UNSURE),
+        },
     ).fetchall()
     return bool(rows)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
+from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError, PermanentError, UnknownOutcome
-from hub.sync import outbound, services
+from hub.records.models import CanonicalRecord
+from hub.sync import outbound, outbox, services
 from hub.sync.models import Delivery
 from hub.sync.plan import load_plan
 from hub.sync.states import DeliveryState
 from tests import memory
 from tests.cutover.conftest import World
+from tests.sync import builders as build
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ONE, TWO = ("P-0001", "Project 1"), ("P-0002", "Project 2")
@@ -212,3 +218,49 @@ def moved(world: World) -> dict[str, str]:
     world.deliver()
     rows = {name: Delivery.objects.get(sync=sync) for name, sync in (("legacy", world.legacy), ("new", world.new))}
     return {name: DeliveryState(row.state).name.lower() for name, row in rows.items()}
+
+
+def test_a_switch_waits_for_the_page_that_queues_by_the_old_routes_and_takes_its_records_along(world: World) -> None:
+    world.make()
+    world.forward("dual")
+    world.change(1)
+    world.deliver()
+    record = CanonicalRecord.objects.get()
+    plan, ended = load_plan(world.inbound), threading.Event()
+
+    def switch() -> None:
+        try:
+            world.forward("new")
+            ended.set()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=switch)
+    with transaction.atomic(), plain_cursor() as cursor:
+        cursor.execute("update records_canonicalrecord set version = 2, body = body || %s", ['{"name": "Changed"}'])
+        outbox.enqueue_changed(cursor, plan.subscribers, [(record.pk, 2, record.body, 0)])
+        thread.start()
+        assert not ended.wait(0.5)
+    thread.join(20)
+    assert ended.is_set()
+    world.deliver()
+    assert world.sent("sql") == [ONE]
+    assert world.sent("bc") == [ONE, ("P-0001", "Changed")]
+
+
+def test_many_records_are_switched_by_a_handful_of_statements(world: World) -> None:
+    world.make(carry="all")
+    for number in range(1, 4):
+        world.change(number)
+    world.deliver()
+    world.forward("shadow")
+    with CaptureQueriesContext(connection) as few:
+        world.forward("dual")
+    for number in range(4, 40):
+        world.rows[str(number)] = build.project_row(number, company="UK")
+    world.change(40)
+    world.deliver()
+    world.back("shadow")
+    with CaptureQueriesContext(connection) as many:
+        world.forward("dual")
+    assert len(many) <= len(few) + 2
