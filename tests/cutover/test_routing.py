@@ -12,6 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError, PermanentError, UnknownOutcome
+from hub.processes import engine
+from hub.processes import services as processes
+from hub.processes.models import Process
 from hub.records.models import CanonicalRecord
 from hub.sync import outbound, outbox, services
 from hub.sync.models import Delivery
@@ -218,6 +221,25 @@ def moved(world: World) -> dict[str, str]:
     world.deliver()
     rows = {name: Delivery.objects.get(sync=sync) for name, sync in (("legacy", world.legacy), ("new", world.new))}
     return {name: DeliveryState(row.state).name.lower() for name, row in rows.items()}
+
+
+def test_a_process_that_ensures_a_record_follows_it_to_the_side_that_has_it(world: World) -> None:
+    world.make()
+    world.forward("new")
+    world.change(1)
+    step = {"name": "job", "kind": "ensure", "sync": "to-legacy", "key": "key"}
+    document = {"slug": "set-up", "name": "Set up", "domain": "project-wbs", "entity": "project", "steps": [step]}
+    processes.save_process(document, by=None)
+    made = processes.start(Process.objects.get(), "P-0001", by=None)
+    engine.advance(made.pk)
+    assert (made.steps.get().state, world.sent("sql")) == ("waiting", [])
+    world.deliver()
+    engine.advance(made.pk)
+    assert (made.steps.get().state, made.steps.get().result["ref"]) == ("done", "ref-P-0001")
+    world.back("legacy")
+    again = processes.start(Process.objects.get(), "P-0001", by=None)
+    engine.advance(again.pk)
+    assert (again.steps.get().state, world.sent("sql")) == ("done", [])
 
 
 def test_a_switch_waits_for_the_page_that_queues_by_the_old_routes_and_takes_its_records_along(world: World) -> None:
