@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "hub.events",
     "hub.processes",
     "hub.gateway",
+    "hub.cutover",
     "monitoring",
 ]
 
@@ -200,6 +201,9 @@ CELERY_TASK_ROUTES = {
     "hub.processes.tasks.tick": {"queue": "monitor"},
     "hub.processes.tasks.forget_old": {"queue": "monitor"},
     "hub.gateway.tasks.forget_old": {"queue": "monitor"},
+    "hub.cutover.tasks.tick": {"queue": "monitor"},
+    "hub.cutover.tasks.compare": {"queue": "process"},
+    "hub.cutover.tasks.forget_old": {"queue": "monitor"},
     "hub.events.tasks.tick": {"queue": "monitor"},
     "hub.events.tasks.forget_old": {"queue": "monitor"},
     "monitoring.tasks.collect_exceptions": {"queue": "monitor"},
@@ -263,6 +267,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": HUB_TICK_SECONDS * 2},
     },
     "forget_answers": {"task": "hub.gateway.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
+    "cutovers": {"task": "hub.cutover.tasks.tick", "schedule": 60, "options": {"expires": 60}},
+    "forget_cutovers": {"task": "hub.cutover.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
     "forget_processes": {"task": "hub.processes.tasks.forget_old", "schedule": 3600, "options": {"expires": 3600}},
     "forget_events": {"task": "hub.events.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},
     "forget_messages": {"task": "hub.webhooks.tasks.forget_old", "schedule": 600, "options": {"expires": 600}},

@@ -22,7 +22,7 @@ from hub.processes.definition import Step
 from hub.processes.models import ProcessInstance, ProcessMessage, StepRun, StepState, as_text
 from hub.records.models import CanonicalRecord
 from hub.records.queries import external_ids_of
-from hub.sync import outbox
+from hub.sync import outbox, routing
 from hub.sync.models import Delivery, Sync
 from hub.sync.plan import Subscriber, passing
 from hub.sync.states import DeliveryState
@@ -106,7 +106,20 @@ def _ensure(asked: Asked) -> Turn:
     record = CanonicalRecord.objects.filter(entity=sync.entity, key=key, deleted_at__isnull=True).first()
     if record is None:
         return _waiting(f"The {name} {key} is not in the hub yet.")
-    return _at_target(sync, record)
+    return _at_target(_in_charge(sync, record), record)
+
+
+def _in_charge(sync: Sync, record: CanonicalRecord) -> Sync:
+    """The sync that the step names; in a cut-over the one at whose side the record is, or that delivers it now."""
+    with plain_cursor() as cursor:
+        route = routing.lock(cursor, [sync.pk]).get(sync.pk)
+    if route is None:
+        return sync
+    sides = [sync.pk, route.other] if route.allows(record.legal_entity) else [route.other, sync.pk]
+    there = Delivery.objects.filter(sync__in=sides, record=record, delivered_version=record.version)
+    held = set(there.values_list("sync_id", flat=True))
+    found = next((pk for pk in sides if pk in held), sides[0])
+    return sync if found == sync.pk else Sync.objects.select_related("mapping__entity").get(pk=found)
 
 
 def _at_target(sync: Sync, record: CanonicalRecord) -> Turn:

@@ -31,13 +31,13 @@ from hub.common.records import Record, WriteItem, WriteOutcome
 from hub.records.copying import ids, json_bytes, texts
 from hub.records.queries import external_ids_of
 from hub.records.store import profile_fields
-from hub.sync import doubt, gate, ledger, outbox, poison, repeats, retry, runs, setbacks
+from hub.sync import doubt, gate, ledger, outbox, poison, repeats, retry, routing, runs, setbacks
 from hub.sync.adopt import lookup
 from hub.sync.jobs import RunBook
 from hub.sync.ledger import Entry
 from hub.sync.models import Batch, Run, Sync
 from hub.sync.outbox import Due, Settlement
-from hub.sync.plan import SyncPlan, subscriber_of
+from hub.sync.plan import SyncPlan, meets, passing, subscriber_of
 from hub.sync.poison_out import Isolation
 from hub.sync.removals import telling
 from hub.sync.replays.pins import Plans
@@ -61,6 +61,7 @@ class Parcel:
     error: HubError | None = None
     is_unwanted: bool = False  # it met the sync's condition when it was queued, and does not any more
     removal: str = ""  # what is done with a record that is gone: a policy of Sync.OnRemoval
+    hand_to: int = 0  # the sync that delivers it since the routes were switched, see hub.sync.routing
     is_echo: bool = False  # every value that would be sent is what the target itself said last
     is_repeat: bool = False  # not the newest version, but once more what may have arrived already
 
@@ -164,6 +165,7 @@ class OutboundRun:
         going = {id(parcel) for parcel in sending}
         parcels = sending + [parcel for parcel in parcels if id(parcel) not in going]
         batch_id = self.intend(parcels, sending)
+        sending = [parcel for parcel in sending if not parcel.hand_to]
         started = time.perf_counter()
         try:
             outcomes = self._send(connector, sending)
@@ -180,6 +182,10 @@ class OutboundRun:
         started = time.perf_counter()
         with transaction.atomic(), plain_cursor() as cursor:
             runs.fence(cursor, self.run, counts={}, stage="delivering", page_no=self.run.page_no + 1)
+            self._turn_away(cursor, parcels)
+            sending = [parcel for parcel in sending if not parcel.hand_to]
+            going = {id(parcel) for parcel in sending}
+            parcels.sort(key=lambda parcel: id(parcel) not in going)
             batch_id, _ = ledger.open_batch(
                 cursor,
                 run_id=self.run.pk,
@@ -198,6 +204,16 @@ class OutboundRun:
         self.run.page_no += 1
         self.timings["intent"] += time.perf_counter() - started
         return batch_id
+
+    def _turn_away(self, cursor: Any, parcels: Sequence[Parcel]) -> None:
+        """What the routes give to the other side by now. What may have arrived already is settled where it went."""
+        if self.plan.routed_by is None:
+            return
+        for route in routing.lock(cursor, [self.plan.sync.pk]).values():
+            for parcel in parcels:
+                is_open = route.allows(parcel.due.body.get(self.plan.routed_by))
+                is_doubted = parcel.due.doubted_batch_id is not None
+                parcel.hand_to = 0 if is_open or is_doubted or parcel.is_unchanged else route.other
 
     def _abandon(self, batch_id: int) -> None:
         """The intent of a batch that was not sent is taken back."""
@@ -244,6 +260,7 @@ class OutboundRun:
             join_by_key(cursor)
             at = cursor.execute("select now()::text").fetchone()[0]  # type: ignore[index]
             outbox.settle(cursor, self.plan.sync.pk, [settlement for settlement, _ in settled])
+            self._hand_over(cursor, [p for _, p, answer in answered if p.hand_to and answer is None])
             self.isolation.absolve(cursor, [parcel.due for parcel in parcels])
             telling.forget(cursor, self.plan, [e.record_id or 0 for _, e in settled if e.outcome == Outcome.REMOVED])
             known = {p.due.record_id for p in parcels if p.ref is not None}
@@ -264,6 +281,13 @@ class OutboundRun:
             )
         self.timings["outcome"] += time.perf_counter() - started
 
+    def _hand_over(self, cursor: Any, parcels: Sequence[Parcel]) -> None:
+        """In the transaction in which this side lets go of them."""
+        for other in {parcel.hand_to for parcel in parcels}:
+            found = [parcel.due.record_id for parcel in parcels if parcel.hand_to == other]
+            if routing.hand_over(cursor, other, found):
+                self.releasing.add(other)
+
     def _judge(self, position: int, parcel: Parcel, answer: WriteOutcome | None) -> tuple[Settlement, Entry]:
         due = parcel.due
         entry = Entry(
@@ -282,7 +306,9 @@ class OutboundRun:
         if parcel.is_repeat:
             due = due._replace(version=repeats.OLDER)
         settlement = Settlement(due.record_id, due.version, DeliveryState.DELIVERED)
-        if parcel.error is not None:
+        if parcel.hand_to and answer is None:
+            settlement.state = DeliveryState.DISCARDED
+        elif parcel.error is not None:
             self._fail(settlement, entry, due, parcel.error)
         elif parcel.is_unwanted:
             settlement.state = DeliveryState.DISCARDED
@@ -384,10 +410,9 @@ def pack(plan: SyncPlan, due: Sequence[Due]) -> list[Parcel]:
             parcel.body = result
         else:
             parcel.error = result.error
-    subscriber = subscriber_of(plan.sync)
-    if subscriber.only_when:
+    if condition := passing(plan.sync.only_when):
         for parcel in parcels:
-            parcel.is_unwanted = not subscriber.wants(parcel.due.body)
+            parcel.is_unwanted = not meets(parcel.due.body, condition)
     _resolve(plan, [p for p in parcels if p.error is None and not p.is_unwanted])
     if plan.sync.mode == Sync.Mode.ADOPT:
         lookup.spare(plan, parcels)

@@ -14,7 +14,9 @@ import orjson
 from hub.common.db import join_by_key, plain_cursor, walk_in_order
 from hub.records.copying import NULL, bytea, ids, text
 from hub.records.queries import external_ids_by_key
+from hub.sync import routing
 from hub.sync.plan import Subscriber
+from hub.sync.routing import Route
 from hub.sync.states import DeliveryState
 
 
@@ -77,8 +79,10 @@ def enqueue_new(
     """Outbox rows of records that were made in this transaction: (id, body, cause). Returns the syncs that got work."""
     lines: list[str] = []
     rung: set[int] = set()
+    routes = _routes(cursor, subscribers) if records else {}
     for subscriber in subscribers:
         wanted = [r for r in records if subscriber.wants(r[1])] if subscriber.only_when else records
+        wanted = _on_the_way(wanted, 1, subscriber, routes)
         head, tail = f"{subscriber.sync_id}\t", f"\t{now}\n"
         lines += [f"{head}{r[0]}\t1\t{r[2]}{tail}" for r in wanted]
         if wanted:
@@ -95,8 +99,9 @@ def enqueue_changed(
     """Outbox rows of changed records: (id, version, body, cause), in id order. A row that waits gets the newer version."""
     rung: set[int] = set()
     ordered = sorted(records, key=lambda r: r[0])
+    routes = _routes(cursor, subscribers) if records else {}
     for subscriber in subscribers:
-        wanted = [r for r in ordered if subscriber.wants(r[2])]
+        wanted = _on_the_way([r for r in ordered if subscriber.wants(r[2])], 2, subscriber, routes)
         if not wanted:
             continue
         cursor.execute(
@@ -119,6 +124,21 @@ def enqueue_changed(
         )
         rung.add(subscriber.sync_id)
     return rung
+
+
+def _routes(cursor: Any, subscribers: Sequence[Subscriber]) -> dict[int, Route]:
+    """Locked before any row of the outbox is, as a switch does it, so that neither waits for the other in a circle."""
+    return routing.lock(cursor, [one.sync_id for one in subscribers if one.routed_by is not None])
+
+
+def _on_the_way(
+    records: Sequence[Any], place: int, subscriber: Subscriber, routes: Mapping[int, Route]
+) -> Sequence[Any]:
+    """The records, their bodies at `place`, that the subscriber's route lets pass."""
+    route = routes.get(subscriber.sync_id)
+    if route is None:
+        return records
+    return [record for record in records if route.allows(record[place].get(subscriber.routed_by))]
 
 
 def enqueue_removed(cursor: Any, sync_ids: Sequence[int], records: Sequence[tuple[int, int, int]]) -> set[int]:
@@ -182,10 +202,19 @@ def enqueue_return(cursor: Any, sync_id: int, records: Sequence[tuple[int, int, 
     return {row[0] for row in rows}
 
 
+def wanted_by(subscriber: Subscriber) -> tuple[str, list[Any]]:
+    """`and …` on records_canonicalrecord as c, with its values: the records that meet the sync's condition."""
+    conditions = "".join(" and lower(coalesce(c.body->>%s, '')) = any(%s::text[])" for _ in subscriber.only_when)
+    pairs = [(name, [a.lower() for a in allowed]) for name, allowed in subscriber.only_when.items()]
+    return conditions, [value for pair in pairs for value in pair]
+
+
 def enqueue_missing(cursor: Any, subscriber: Subscriber, entity_id: int) -> int:
     """Outbox rows of records that this sync has never seen: a first load, or a condition that was widened."""
-    conditions = "".join(" and lower(coalesce(c.body->>%s, '')) = any(%s)" for _ in subscriber.only_when)
-    values = [value for name, allowed in subscriber.only_when.items() for value in (name, [a.lower() for a in allowed])]
+    conditions, values = wanted_by(subscriber)
+    for route in routing.lock(cursor, [subscriber.sync_id]).values():
+        more, given = routing.condition(route)
+        conditions, values = conditions + more, values + given
     cursor.execute(
         "insert into sync_delivery (sync_id, record_id, version, next_at)"
         " select %s, c.id, c.version, now() from records_canonicalrecord c where c.entity_id = %s and c.deleted_at is null"

@@ -22,6 +22,7 @@ from hub.common.db import plain_cursor
 from hub.common.errors import ConfigError
 from hub.common.records import StreamSpec
 from hub.common.times import business_today
+from hub.sync import routing
 from hub.sync.duplicates import keys as linked_keys
 from hub.sync.models import Run, Sync
 from hub.sync.removals import aliases
@@ -47,10 +48,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """An outbound sync that takes records of the entity; `only_when` as on Sync."""
+    """An outbound sync that takes records of the entity; `only_when` as on Sync.
+
+    `routed_by` is set where another sync may deliver in its place, see hub.sync.routing: the field with the legal entity.
+    """
 
     sync_id: int
     only_when: Mapping[str, frozenset[str]]
+    routed_by: str | None = None
 
     def wants(self, body: Mapping[str, Any]) -> bool:
         return meets(body, self.only_when)
@@ -90,6 +95,7 @@ class SyncPlan:
     matching: tuple[Rule, ...] = ()  # by which new records are recognised; none where the entity has no active rules
     linked_entities: set[int] = field(default_factory=set)  # entities some of whose records have keys beside their own
     lens: Lens | None = None  # what the ownership rules say to the system, where the entity has some
+    routed_by: str | None = None  # as on Subscriber
     may_hold: bool = True  # whether any record of the sync is held, so that passing ones need to be looked up there
 
     @property
@@ -134,7 +140,8 @@ def load_plan(sync: Sync, *, run: Run | None = None) -> SyncPlan:
         modes={rule.target: rule.write_mode for rule in parsed if rule.write_mode != "overwrite"},
         dropped=_dropped(contract_version, parsed) if sync.direction == "in" else frozenset(),
         salt=_salt(version, contract_version, maps, lens),
-        subscribers=_subscribers(entity, stream.pk) if sync.direction == "in" else (),
+        subscribers=_subscribers(entity, stream.pk, contract) if is_inbound else (),
+        routed_by=None if is_inbound or not routing.routed([sync.pk]) else legal_entity_in(contract),
         rules=parsed,
         aliases=aliases.of({entity.pk, *(r.entity_id for r in references)}) if is_inbound else {},
         merged_ids=aliases.merged_ids(stream.pk) if is_inbound else frozenset(),
@@ -232,14 +239,21 @@ def _salt(
     return hashlib.blake2b(text.encode() + owned, digest_size=16).digest()
 
 
-def _subscribers(entity: Entity, origin_stream_id: int) -> tuple[Subscriber, ...]:
+def _subscribers(entity: Entity, origin_stream_id: int, contract: ContractCheck) -> tuple[Subscriber, ...]:
     """Outbound syncs of the entity in lock order; not the one that would write the record back where it came from."""
     syncs = (
         Sync.objects.filter(mapping__entity=entity, mapping__direction="out")
         .exclude(mapping__stream_id=origin_stream_id)
         .order_by("pk")
     )
-    return tuple(subscriber_of(sync) for sync in syncs)
+    found = list(syncs)
+    routed, place = routing.routed([sync.pk for sync in found]), legal_entity_in(contract)
+    return tuple(Subscriber(sync.pk, passing(sync.only_when), place if sync.pk in routed else None) for sync in found)
+
+
+def legal_entity_in(contract: ContractCheck) -> str:
+    """The field with the legal entity that a record belongs to; "" where the contract names none."""
+    return dict(contract.markers.promoted).get("legal_entity", "")
 
 
 def _echoing(sync: Sync, rules: tuple[FieldRule, ...], contract: ContractCheck) -> frozenset[str]:

@@ -10,15 +10,15 @@ from hub.accounts.roles import FIRM_WIDE, PERMISSIONS, ROLES, grants
 
 VIEW_WORK = {
     "connections.view", "contracts.view", "mappings.view", "valuemaps.view", "syncs.view", "subscriptions.view",
-    "apis.view",
-    "processes.view", "ledger.view", "exceptions.view", "approvals.view", "monitor.view", "billing.view",
+    "apis.view", "processes.view", "cutovers.view", "ledger.view", "exceptions.view", "approvals.view", "monitor.view",
+    "billing.view",
 }  # fmt: skip
 
 TABLE = {
     "integration_admin": set(PERMISSIONS) - {"approvals.decide"},
     "approver": VIEW_WORK | {"approvals.decide"},
     "finance": VIEW_WORK | {"valuemaps.edit", "exceptions.resolve", "billing.edit"},
-    "operator": VIEW_WORK | {"syncs.run", "processes.run", "ledger.replay", "subscriptions.send"},
+    "operator": VIEW_WORK | {"syncs.run", "processes.run", "cutovers.switch", "ledger.replay", "subscriptions.send"},
     "auditor": VIEW_WORK | {"config.view", "access.view", "audit.view", "payloads.reveal"},
     "viewer": VIEW_WORK,
 }

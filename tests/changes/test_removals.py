@@ -40,6 +40,7 @@ TABLE = {
     "ProcessApi": ("start-v1", "/apis/start-v1/delete/", ""),
     "ExperienceApi": ("order-360-v1", "/apis/order-360-v1/delete/", ""),
     "Consumer": ("spare-portal", "/consumers/spare-portal/delete/", ""),
+    "Cutover": ("spare-cutover", "/cutovers/spare-cutover/delete/", ""),
     "ReviewPolicy": ("spare-policy", "/changes/policies/spare-policy/delete/", ""),
 }
 
@@ -55,6 +56,10 @@ def firm(domains: Any, pmo: Any) -> Any:
     stream = build.stream(build.connection("psa"), "orders")
     build.sync("in", "in", stream, entity, [{"target": "code", "source": "id"}])
     build.stream(build.connection("lonely"), "orders")
+    for side in ("old-erp", "new-erp"):
+        build.sync(
+            side, "out", build.stream(build.connection(side), "orders"), entity, [{"target": "id", "source": "code"}]
+        )
     governed.put(
         [
             document("System", "spare", name="Spare", category="crm"),
@@ -77,6 +82,8 @@ def firm(domains: Any, pmo: Any) -> Any:
             document("ExperienceApi", "order-360-v1", name="Order 360", path="order-360", domain=entity.domain.slug,
                      entity="order"),
             document("Consumer", "spare-portal", name="Spare", owner="PMO"),
+            document("Cutover", "spare-cutover", name="Spare", domain=entity.domain.slug, entity="order",
+                     legacy="old-erp", new="new-erp"),
             document("ReviewPolicy", "spare-policy", name="Spare", of_kind="Domain", group="pmo"),
         ],
         by=None,
