@@ -1,102 +1,117 @@
-"""Experience APIs: one record with what belongs to it, totals and computed values, as declared."""
+"""What a page needs comes in one answer: a record, what belongs to it, and sums that agree with the rows."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from decimal import Decimal
 from typing import Any
 
 import pytest
-import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from hub.common import governed, registry
 from hub.common.errors import ConfigError
-from hub.gateway.models import Consumer
-from hub.sync import demo
-from tests.gateway.conftest import caller, define
-from tests.records.builders import example, put, stream
+from hub.gateway import definition
+from hub.sync import services as syncs
+from tests import memory
+from tests.gateway.conftest import Portal
+from tests.sync import builders as build
 
-pytestmark = pytest.mark.django_db
-SHIPPED = {one["slug"]: one for one in yaml.safe_load_all((Path(demo.DOCUMENTS) / "apis.yaml").read_text())}
-VIEWS = {slug: one for slug, one in SHIPPED.items() if one["kind"] == "ExperienceApi"}
+pytestmark = pytest.mark.django_db(transaction=True)
+TIME = {"entity": "time_entry", "by": "project", "totals": ["hours"]}
+
+
+def book(portal: Portal, *rows: tuple[str, str, str]) -> None:
+    """(project, hours, status) of each time entry."""
+    memory.system("psa").sources["time"] = [
+        {"id": str(n), "number": f"T-{n:04d}", "project": project, "hours": hours, "status": status}
+        for n, (project, hours, status) in enumerate(rows)
+    ]
+    assert syncs.run_here(sync=portal.time).error == ""
 
 
 @pytest.fixture
-def ask(firm: Any, entities: Any) -> Any:
-    """ask("project-360", "P-001"): the four shipped views over thirty projects, time of one of them and an invoice."""
-    hours = [("1", "7.50", "approved", "unbilled", "GBP"), ("2", "2.50", "approved", None, "EUR")]
-    hours += [("3", "1.00", "draft", "unbilled", "GBP"), ("4", "8.00", "approved", "billed", "GBP")]
-    times = [
-        example("time_entry", number=n, project="P-001", hours=h, status=s, billing_status=b, currency=c, amount="10.10")
-        for n, h, s, b, c in hours
+def world(portal: Portal) -> Portal:
+    portal.firm.read(build.project_row(1), build.project_row(2))
+    portal.offer(
+        "ExperienceApi", "project-360", entity="project", fields=["code", "budget"],
+        relations={"time": TIME, "open": {**TIME, "only_when": {"status": ["submitted"]}, "limit": 0}},
+        values={"left": "$number(record.budget) - $number(time.totals.hours) * 100", "odd": "$number(record.code)"},
+    )  # fmt: skip
+    portal.register({"experience/project-360": ["read"]})
+    return portal
+
+
+def ask(portal: Portal, key: str = "P-0001", **headers: str) -> Any:
+    return portal.call("GET", f"experience/project-360/v1/{key}/", **headers)
+
+
+def test_a_record_comes_with_what_belongs_to_it_and_with_computed_values(world: Portal) -> None:
+    book(world, ("P-0001", "7.50", "approved"), ("P-0001", "0.25", "submitted"), ("P-0002", "8.00", "approved"))
+    status, body, _ = ask(world)
+    assert status == 200
+    assert body["record"] == {"code": "P-0001", "budget": "1000.00"}
+    assert (body["time"]["count"], body["time"]["totals"]) == (2, {"hours": "7.75"})
+    assert [row["key"] for row in body["time"]["records"]] == ["T-0001", "T-0000"]
+    assert body["open"] == {"count": 1, "totals": {"hours": "0.25"}, "records": []}
+    assert (float(body["left"]), body["odd"]) == (225.0, None)
+
+
+def test_nothing_that_belongs_to_it_is_an_empty_answer_and_no_record_is_not_found(world: Portal) -> None:
+    assert ask(world)[1]["time"] == {"count": 0, "totals": {"hours": "0"}, "records": []}
+    assert ask(world, "P-9999")[0] == 404
+
+
+def test_an_answer_that_the_caller_holds_is_not_sent_again_until_any_part_of_it_changes(world: Portal) -> None:
+    book(world, ("P-0001", "1.00", "approved"))
+    etag = ask(world)[2]["ETag"]
+    assert ask(world, If_None_Match=etag)[0] == 304
+    book(world, ("P-0001", "2.00", "approved"))
+    assert ask(world, If_None_Match=etag)[0] == 200
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hours=st.lists(st.integers(-10_000, 10_000), max_size=12))
+def test_sums_are_of_all_rows_to_the_last_digit(world: Portal, hours: list[int]) -> None:
+    amounts = [Decimal(each).scaleb(-2) for each in hours]
+    book(world, *(("P-0001", str(each), "approved") for each in amounts), ("P-0002", "1.00", "approved"))
+    from hub.records.models import CanonicalRecord
+
+    stored = [
+        Decimal(body["hours"])
+        for body in CanonicalRecord.objects.filter(entity__slug="time_entry", project="P-0001").values_list(
+            "body", flat=True
+        )
     ]
-    put(entities["time_entry"], times, stream("psa", "time"))
-    put(entities["customer"], [example("customer", number="C-1", name="Northgate")], stream("crm", "accounts"))
-    put(entities["invoice"], [example("invoice", number="SI-1", project="P-001", customer="C-1", balance="0.00")],
-        stream("erp", "invoices"))
-    put(entities["resource"], [example("resource", employee_number="000042")], stream("hris", "people"))
-    days = [example("availability", resource="000042", date=f"2026-11-0{day}") for day in (2, 3)]
-    put(entities["availability"], days, stream("hris", "days"))
-    grants = {f"experience/{one['path']}": ["read"] for one in VIEWS.values()}
-    define(*VIEWS.values(), {"kind": "Consumer", "slug": "app", "name": "App", "owner": "IT", "grants": grants})
-    call = caller(Consumer.objects.get(slug="app"))
-    return lambda path, key, **headers: call("GET", f"/gateway/v1/experience/{path}/{key}", **headers)  # fmt: skip
-
-
-def test_unbilled_time_is_what_is_approved_and_on_no_invoice_by_currency(ask: Any) -> None:
-    found = ask("unbilled-time", "P-001").json()["unbilled"]
-    assert [row["number"] for row in found["records"]] == ["1", "2"]
-    assert (found["hours"], found["entries"], found["is_cut"]) == ("10.00", 2, False)
-    assert found["amount"] == {"EUR": "10.10", "GBP": "10.10"}
-
-
-def test_project_360_shows_client_time_and_invoices(ask: Any) -> None:
-    found = ask("project-360", "P-001").json()
-    assert found["client"] == {"name": "Northgate"}
-    assert (found["time"]["hours"], found["time"]["approved_hours"], found["time"]["records"]) == ("19.00", "18.00", [])
-    assert [row["number"] for row in found["invoices"]["records"]] == ["SI-1"]
-    assert found["computed"]["budget_used"] == round(19 / 860, 4)
-
-
-def test_a_relation_that_leads_nowhere_is_null(ask: Any) -> None:
-    found = ask("project-360", "P-002").json()
-    assert (found["client"], found["time"]["entries"], found["invoices"]["net"]) == (None, 0, {})
-
-
-def test_availability_is_found_by_the_first_part_of_its_key(ask: Any) -> None:
-    found = ask("resource-availability", "000042").json()
-    assert (found["days"]["capacity"], found["days"]["booked"]) == ("15.00", "12.00")
-    assert found["computed"]["free_hours"] == 3
-
-
-def test_an_invoice_says_whether_it_is_settled(ask: Any) -> None:
-    found = ask("invoice-status", "SI-1").json()
-    assert (found["computed"]["is_settled"], found["project"]["status"]) == (True, "active")
-
-
-def test_an_unchanged_composition_is_not_sent_twice(ask: Any) -> None:
-    etag = ask("unbilled-time", "P-001")["ETag"]
-    assert ask("unbilled-time", "P-001", **{"If-None-Match": etag}).status_code == 304
+    body = ask(world)[1]
+    assert Decimal(body["time"]["totals"]["hours"]) == sum(stored, Decimal(0))
+    assert body["time"]["count"] == len(stored)
 
 
 @pytest.mark.parametrize(
-    "relation",
+    ("given", "path"),
     [
-        {"name": "t"}, {"name": "t", "entity": "time_entry"},
-        {"name": "t", "entity": "time_entry", "by": "project", "key": "x"},
-        {"name": "t", "entity": "time_entry", "by": "hours"},
-        {"name": "t", "entity": "time_entry", "by": "project", "aggregates": {"a": {"max": "hours"}}},
+        ({"relations": {"Time": TIME}}, "relations.Time"),
+        ({"relations": {"record": TIME}}, "relations.record"),
+        ({"relations": {"time": {"by": "project"}}}, "relations.time"),
+        ({"relations": {"time": {"entity": "time_entry"}}}, "relations.time.by"),
+        ({"relations": {"time": {**TIME, "limit": 5_000}}}, "relations.time.limit"),
+        ({"relations": {"time": {**TIME, "colour": 1}}}, "relations.time.colour"),
+        ({"relations": {"c": {"entity": "x", "through": "a", "totals": ["b"]}}}, "relations.c.totals"),
+        ({"values": {"left": "record.("}}, "values.left"),
+        ({"values": {"key": "1"}}, "values.key"),
+        ({"fields": "code"}, "fields"),
     ],
-)  # fmt: skip
-def test_relations_that_cannot_be_meant_are_refused(firm: Any, relation: Any) -> None:
-    assert registry.kind("ExperienceApi").validate({**VIEWS["unbilled-time-1"], "relations": [relation]})
+)
+def test_a_declaration_that_cannot_be_served_is_said_where_it_is(given: dict[str, Any], path: str) -> None:
+    assert path in [where for where, _ in definition.problems("experience", {"entity": "project", **given})]
 
 
-def test_an_expression_that_is_none_is_refused(firm: Any) -> None:
-    assert registry.kind("ExperienceApi").validate({**VIEWS["unbilled-time-1"], "computed": {"x": "((("}})
-
-
-@pytest.mark.parametrize("name", ["cost_rate", "nothing"])
-def test_masked_and_unknown_fields_cannot_be_related(firm: Any, name: str) -> None:
-    relation = {"name": "t", "entity": "time_entry", "by": "project", "aggregates": {"a": {"sum": name}}}
-    with pytest.raises(ConfigError):
-        governed.put([{**VIEWS["unbilled-time-1"], "relations": [relation]}], by=None)
+def test_names_that_nothing_has_refuse_the_declaration(portal: Portal) -> None:
+    for bad, sentence in (
+        ({"entity": "ghost"}, "no entity 'ghost'"),
+        ({"entity": "project", "fields": ["colour"]}, "no field 'colour'"),
+        ({"entity": "project", "relations": {"t": {**TIME, "totals": ["weeks"]}}}, "no field 'weeks'"),
+        ({"entity": "project", "contract_version": 7}, "has no version 7"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            portal.offer("ExperienceApi", "bad", **bad)
