@@ -22,7 +22,7 @@ from hub.processes.models import Process
 from hub.webhooks.models import Endpoint
 
 DAY = {"placeholder": "2026-12-31", "inputmode": "numeric"}
-MORE_RELATIONS = 3
+MORE_RELATIONS = 2
 
 
 class ApiForm(forms.Form):

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Max
-
 from hub.common.db import plain_cursor
 from hub.common.errors import HubError
 from hub.common.times import business_now
+from hub.events import feed
 from hub.events.models import Event
 from hub.processes.context import Context, evaluate, holds, values_of
 from hub.processes.definition import Step
@@ -180,19 +179,16 @@ def _what_came(asked: Asked) -> Turn | None:
 
 
 def _event_of(asked: Asked) -> Event | None:
-    """The first that came since the step began; what came before is another story."""
-    more, since = asked.step.more, asked.run.result.get("since", 0)
-    rows = Event.objects.filter(type=more["event"], pk__gt=since)
-    if more.get("subject"):
-        subject = as_text(evaluate(more["subject"], asked.context))
-        rows = rows.filter(data__key=subject)
-    return rows.order_by("pk").first()
+    """The first that came since the step began, whenever its transaction ends; what came before is another story."""
+    more = asked.step.more
+    subject = as_text(evaluate(more["subject"], asked.context)) if more.get("subject") else ""
+    return feed.first_since(asked.run.result["since"], more["event"], subject)
 
 
 def begun(step: Step) -> dict[str, Any]:
     """What a step notes when its turn begins."""
     if step.kind == "wait" and "event" in step.more:
-        return {"since": Event.objects.aggregate(n=Max("pk"))["n"] or 0}
+        return {"since": feed.snapshot()}
     return {}
 
 
