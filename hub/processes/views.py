@@ -19,7 +19,7 @@ from hub.common.htmx import redirect_to, render_page
 from hub.common.lists import paginate
 from hub.common.permissions import requires
 from hub.common.registry import Document, kind
-from hub.processes import picture, queries, services
+from hub.processes import dependencies, picture, queries, services
 from hub.processes.definition import KINDS, order, steps_of
 from hub.processes.forms import AnswerForm, ProcessForm, StepForm
 from hub.processes.models import Process, ProcessInstance, State, StepRun, StepState
@@ -76,6 +76,7 @@ def process(request: HttpRequest, slug: str) -> HttpResponse:
         "picture": picture.draw(steps),
         "kinds": [(name, about) for name, (_, _, about) in KINDS.items()],
         "readers": queries.readers_of(version.definition),
+        "changed": dependencies.changed_by(version.definition),
         "triggers": version.definition.get("triggers") or [],
         "runs": queries.instances_for(me(request)).filter(process=found)[:SHOWN],
         "history": events_of(found, "Process")[:8],

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from hub.common import registry
 from hub.common.errors import ConfigError
+from hub.processes import dependencies
 from hub.processes.definition import circle, order, problems, steps_of
 from hub.processes.models import Process
 from tests.processes.conftest import ACTION, ASK, CHECK, ENSURE, World
+from tests.sync import builders as build
 
 
 def wrong(*steps: Any, **more: Any) -> list[str]:
@@ -124,3 +126,17 @@ class TestConfiguration:
         world.define(CHECK, triggers=[{"event": "project.active"}])
         with pytest.raises(ConfigError, match="Process set-up"):
             delete_event_type(EventType.objects.get(), by=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_who_reads_what_it_changes_and_stands_among_the_readers_itself(world: World) -> None:
+    build.sync(
+        "erp-jobs-back", "in", world.firm.outbound.stream, world.firm.inbound.entity, build.PROJECT_RULES,
+    )  # fmt: skip
+    found = world.define(ENSURE, ACTION)
+    job, note = dependencies.changed_by(found.newest.definition)
+    assert (job.system, job.what, note.what) == ("erp", "jobs", "notes")
+    named = [(each.kind, each.name) for each in job.readers]
+    assert named[0] == ("Sync", "erp-jobs-back")
+    assert {("Sync", "erp-jobs"), ("Process", "set-up")} <= set(named)
+    assert note.readers == ()
